@@ -1,0 +1,1 @@
+"""Who somebody is: users, the names they own, and their API tokens."""

@@ -1,0 +1,135 @@
+"""What every REST endpoint shares: Bearer tokens and their scopes, error answers, pages.
+
+Every error is `{"code": stable_snake_case, "detail": sentence}`, with `"fields": {name: [sentences]}` for a form.
+Raise `ApiError("unknown_module", "There is no module alice/x.", status=404)` in a view or let DRF's own errors pass.
+"""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.http import Http404, HttpRequest, JsonResponse
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework import exceptions, permissions, status
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.views import exception_handler as rest_exception_handler
+
+from hub.accounts import services
+from hub.accounts.models import AccessToken, User
+
+
+class ApiError(exceptions.APIException):
+    """An error answer: a stable code, a sentence that says what to change, an HTTP status, and fields if a form is wrong."""
+
+    def __init__(
+        self, code: str, detail: str, status: int = 400, fields: dict[str, list[str]] | None = None
+    ) -> None:
+        self.status_code = status
+        self.code = code
+        self.detail = exceptions.ErrorDetail(detail, code)
+        self.fields = fields
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer hf_…`; a token that is unknown, revoked or past its end is 401."""
+
+    def authenticate(self, request: Request) -> tuple[User, AccessToken] | None:
+        kind, _, key = get_authorization_header(request).decode("latin-1").partition(" ")
+        if kind.lower() != "bearer":
+            return None
+        token = services.find_token(key.strip())
+        if token is None:
+            raise exceptions.AuthenticationFailed("This token is unknown, revoked or expired.", "bad_token")
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = BearerAuthentication
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A token from your settings: hf_…"}
+
+
+class ScopePermission(permissions.BasePermission):
+    """Anybody reads what is public; writing needs an account, and a token with the scope `write`."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if request.method in permissions.SAFE_METHODS:
+            return True
+        if not request.user.is_authenticated:
+            return False  # answered 401
+        if isinstance(request.auth, AccessToken) and not request.auth.can_write:
+            raise ApiError(
+                "read_only_token", "This token may only read. Create one with the scope “write”.", 403
+            )
+        return True
+
+
+class SignedIn(ScopePermission):
+    """For endpoints that show nothing to a visitor without an account."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(request.user.is_authenticated) and super().has_permission(request, view)
+
+
+class PagePagination(PageNumberPagination):
+    """`?page=2&page_size=50`: count, next, previous, results."""
+
+    page_size = 30
+    max_page_size = 100
+    page_size_query_param = "page_size"
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The answer to an exception raised in an API view; None for our own faults, which become a plain 500."""
+    if isinstance(error, RequestDataTooBig):
+        error = ApiError("too_large", "The request is too large.", 413)
+    elif isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    response = rest_exception_handler(error, context)
+    if response is None or not isinstance(error, exceptions.APIException):
+        return response
+    response.data = _body(error)
+    return response
+
+
+def _body(error: exceptions.APIException) -> dict[str, Any]:
+    if isinstance(error, ApiError):
+        body: dict[str, Any] = {"code": error.code, "detail": str(error.detail)}
+        return body | ({"fields": error.fields} if error.fields else {})
+    if isinstance(error, exceptions.ValidationError):
+        fields = _fields(error.detail)
+        name, sentences = next(iter(fields.items()))
+        detail = sentences[0] if name == "non_field_errors" else f"{name}: {sentences[0]}"
+        return {"code": "invalid", "detail": detail, "fields": fields}
+    return {"code": getattr(error.detail, "code", error.default_code), "detail": str(error.detail)}
+
+
+def _fields(detail: Any, name: str = "non_field_errors") -> dict[str, list[str]]:
+    """DRF's nested error detail as a flat `{"examples.3.output": [sentence]}`."""
+    if isinstance(detail, dict):
+        items = [(str(key), value) for key, value in detail.items()]
+    elif isinstance(detail, list) and any(isinstance(part, dict | list) for part in detail):
+        items = [(str(index), value) for index, value in enumerate(detail)]
+    else:
+        return {name: [str(part) for part in (detail if isinstance(detail, list) else [detail])]}
+    found: dict[str, list[str]] = {}
+    for key, value in items:
+        if value:
+            found |= _fields(value, key if name == "non_field_errors" else f"{name}.{key}")
+    return found
+
+
+def not_found(request: HttpRequest) -> JsonResponse:
+    """404 below /api/ for an address that does not exist."""
+    body = {"code": "not_found", "detail": f"There is nothing at {request.path}."}
+    return JsonResponse(body, status=status.HTTP_404_NOT_FOUND)

@@ -1,0 +1,14 @@
+"""The Celery application: `celery -A hub.celery worker`. Tasks carry a row's id; the row is the truth."""
+
+import os
+
+from celery import Celery
+
+from hub.jobs.presence import Pulse
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
+
+app = Celery("hub")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.steps["worker"].add(Pulse)  # the worker's parent says that it lives, and sweeps
