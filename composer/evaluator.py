@@ -1,0 +1,214 @@
+"""The losses, and the answers, of many weight vectors at once on one base model.
+
+    evaluator = Evaluator(base, adapters)
+    losses = evaluator.losses(weights, rows)        # [candidates, rows], a whole generation in a few forwards
+
+What saves time, in order: arithmetic in bf16 where the processor has it; rows packed into one sequence with their common
+beginning once; the vocabulary head at answer positions only; several candidates a forward (see composer.gates).
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from composer.adapters import Adapter
+from composer.base_model import BaseModel
+from composer.batches import Pack, batch_by_length, length_of, pack_rows, pad_causal, pad_seq2seq
+from composer.errors import SettingsError
+from composer.gates import Gates
+from composer.methods import METHODS
+from composer.prompts import EncodedRow
+
+Losses = NDArray[np.float64]
+Pulse = Callable[[], None]
+
+PACK_TOKENS = 512  # of one packed sequence: attention costs its square
+MOST_LOGITS = 2**26  # of one forward: 256 MiB in float32
+# Models whose attention takes no mask of its own per token, or whose positions come from the mask.
+UNPACKABLE = {"bloom", "falcon", "mpt", "gemma3n"}
+
+_copies: "WeakKeyDictionary[nn.Module, dict[torch.dtype, nn.Module]]" = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """tokens: of one forward, padding included. More is no faster on a CPU, where 4 candidates fill the caches."""
+
+    tokens: int = 2048
+
+    @staticmethod
+    def of(device: torch.device) -> "Limits":
+        return Limits(tokens=65_536) if device.type == "cuda" else Limits()
+
+
+class Evaluator:
+    """A base model with adapters that are mixed per row; the model itself is never changed.
+
+    method: "deltas" or "factors" (composer.methods). dtype: of the arithmetic; the base model's own if None, else a copy
+    of the model in that dtype, made once per base model. pulse: called before every forward; it may raise to stop.
+
+    Raises AdapterError if an adapter does not fit the base model.
+    """
+
+    def __init__(
+        self,
+        base: BaseModel,
+        adapters: Sequence[Adapter],
+        *,
+        method: str = "deltas",
+        dtype: torch.dtype | None = None,
+        limits: Limits | None = None,
+        pulse: Pulse = lambda: None,
+    ) -> None:
+        if method not in METHODS:
+            raise SettingsError(f"the method must be one of {', '.join(METHODS)}, not {method!r}")
+        self.base = base
+        self.dtype = dtype or base.dtype
+        self.model: Any = _model_as(base, self.dtype)
+        self.gates = Gates(self.model, adapters, method=method)
+        self.count = len(adapters)
+        self.limits = limits or Limits.of(base.device)
+        self.pulse = pulse
+        self.pad = base.tokenizer.pad_token_id or 0
+        self.forwards = 0
+        head = self.model.get_output_embeddings()
+        # An adapted head must see whole rows, to know each row's weights.
+        self._head = None if head is None or any(m is head for m in self.gates.modules) else head
+        self._packs: tuple[tuple[EncodedRow, ...], list[Pack]] | None = None
+
+    @property
+    def packs(self) -> bool:
+        """Whether rows can share one sequence: attention models that take a mask and positions per token."""
+        config = self.model.config
+        return (
+            self.base.architecture == "causal"
+            and config.model_type not in UNPACKABLE
+            and not getattr(config, "sliding_window", None)
+            and not getattr(config, "alibi", False)
+        )
+
+    @torch.inference_mode()
+    def losses(self, weights: NDArray[np.float64], rows: Sequence[EncodedRow]) -> Losses:
+        """Mean cross-entropy over each row's answer tokens, in nats: [candidates, rows].
+
+        weights: [candidates, n_modules]. Values may be infinite or NaN where a candidate makes the model overflow.
+        """
+        gates = torch.tensor(np.asarray(weights), dtype=torch.float32)
+        if gates.dim() != 2 or gates.shape[1] != self.count:
+            raise SettingsError(f"weights have the shape {tuple(gates.shape)}; [candidates, {self.count}] is expected")
+        result = np.full((len(gates), len(rows)), np.nan)
+        if self.packs:
+            self._packed_losses(gates, rows, result)
+        else:
+            self._padded_losses(gates, rows, result)
+        return result
+
+    def mean_losses(self, weights: NDArray[np.float64], rows: Sequence[EncodedRow]) -> NDArray[np.float64]:
+        """The loss of each candidate, [candidates]: the mean over rows."""
+        return self.losses(weights, rows).mean(axis=1)
+
+    def _packed_losses(self, gates: Tensor, rows: Sequence[EncodedRow], result: Losses) -> None:
+        if self._packs is None or self._packs[0] != tuple(rows):
+            self._packs = (tuple(rows), pack_rows(rows, most_tokens=PACK_TOKENS))
+        for pack in self._packs[1]:
+            most = min(self.limits.tokens // len(pack.ids), MOST_LOGITS // (len(pack.picks) * self.vocabulary))
+            for start in range(0, len(gates), max(1, most)):
+                part = gates[start : start + max(1, most)]
+                losses = self._pack_forward(pack, part)
+                result[start : start + len(part), pack.rows] = losses.cpu().numpy()
+
+    def _pack_forward(self, pack: Pack, gates: Tensor) -> Tensor:
+        """[candidates, rows of the pack]"""
+        count, device = len(gates), self.base.device
+        blocked = torch.finfo(self.dtype).min
+        mask = torch.zeros(pack.visible.shape, dtype=self.dtype).masked_fill_(~pack.visible, blocked)
+        pick_rows = torch.arange(count).repeat_interleave(len(pack.picks))
+        with self.gates.rows(gates), self.picking(pick_rows, pack.picks.repeat(count)) as picked:
+            logits = picked(
+                self.forward(
+                    input_ids=pack.ids.expand(count, -1).to(device),
+                    position_ids=pack.positions.expand(count, -1).to(device),
+                    attention_mask=mask[None, None].expand(count, 1, -1, -1).to(device),
+                    use_cache=False,
+                )
+            )
+        row_of = (pick_rows * len(pack.rows) + pack.row_of.repeat(count)).to(device)
+        means = row_means(logits, pack.targets.repeat(count).to(device), row_of, count * len(pack.rows))
+        return means.view(count, -1)
+
+    def _padded_losses(self, gates: Tensor, rows: Sequence[EncodedRow], result: Losses) -> None:
+        jobs = [(c, r) for r in range(len(rows)) for c in range(len(gates))]
+        seq2seq = self.base.is_seq2seq
+        lengths = [len(rows[r].prompt) if seq2seq else length_of(rows[r]) for _, r in jobs]
+        longest = max(len(row.answer) for row in rows)
+        most = min(self.limits.tokens, MOST_LOGITS // (longest * self.vocabulary) * max(lengths))
+        for batch in batch_by_length(lengths, most_tokens=most):
+            candidates, indices = [jobs[j][0] for j in batch], [jobs[j][1] for j in batch]
+            losses = self._padded_forward(gates[candidates], [rows[r] for r in indices])
+            result[candidates, indices] = losses.cpu().numpy()
+
+    def _padded_forward(self, gates: Tensor, rows: Sequence[EncodedRow]) -> Tensor:
+        """[rows], each with its own weights."""
+        device = self.base.device
+        extra: dict[str, Any] = {"use_cache": False}
+        if self.base.is_seq2seq:
+            padded, labels = pad_seq2seq(rows, self.pad)
+            extra["decoder_input_ids"] = self.model.prepare_decoder_input_ids_from_labels(labels.to(device))
+        else:
+            padded = pad_causal(rows, self.pad)
+        with self.gates.rows(gates), self.picking(padded.pick_rows, padded.pick_columns) as picked:
+            logits = picked(
+                self.forward(input_ids=padded.ids.to(device), attention_mask=padded.mask.to(device), **extra)
+            )
+        return row_means(logits, padded.targets.to(device), padded.pick_rows.to(device), len(rows))
+
+    def forward(self, **inputs: Any) -> Any:
+        """One call of the model, counted, after the pulse."""
+        self.pulse()
+        self.forwards += 1
+        return self.model(**inputs)
+
+    @property
+    def vocabulary(self) -> int:
+        return int(self.model.config.vocab_size)
+
+    @contextmanager
+    def picking(self, rows: Tensor, columns: Tensor) -> Iterator[Callable[[Any], Tensor]]:
+        """Inside, the vocabulary head runs at (rows, columns) only; the yielded function takes logits [n, vocabulary]
+        out of the model's output, in float32. Works for any model, since only the head's input is changed."""
+        device = self.base.device
+        rows, columns = rows.to(device), columns.to(device)
+        if self._head is None:
+            yield lambda output: output.logits[rows, columns].float()
+            return
+        handle = self._head.register_forward_pre_hook(lambda _, args: (args[0][rows, columns][None], *args[1:]))
+        try:
+            yield lambda output: output.logits[0].float()
+        finally:
+            handle.remove()
+
+
+def row_means(logits: Tensor, targets: Tensor, row_of: Tensor, rows: int) -> Tensor:
+    """Mean cross-entropy per row, [rows], float64. logits: [n, vocabulary]; targets, row_of: [n]."""
+    losses = nn.functional.cross_entropy(logits, targets, reduction="none").double()
+    sums = torch.zeros(rows, dtype=torch.float64, device=logits.device).index_add_(0, row_of, losses)
+    return sums / torch.bincount(row_of, minlength=rows)
+
+
+def _model_as(base: BaseModel, dtype: torch.dtype) -> nn.Module:
+    """The base model in `dtype`: itself, or a copy that lives as long as it does (a worker keeps its base model warm)."""
+    model: nn.Module = base.model
+    if dtype == base.dtype:
+        return model
+    copies = _copies.setdefault(model, {})
+    if dtype not in copies:
+        copies[dtype] = copy.deepcopy(model).to(dtype)
+    return copies[dtype]
