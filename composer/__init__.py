@@ -1,0 +1,33 @@
+"""Gradient-free composition of LoRA adapters: from a few examples of a new task to one new adapter.
+
+Give it a frozen base model, some LoRA adapters trained on other tasks, and about five examples. It searches, without
+gradients, for the weights whose weighted sum of the adapters answers the examples best, and returns that sum as a plain
+PEFT adapter, together with what it was compared with (LoraHub, arXiv:2307.13269, and what we changed: docs/composer.md).
+
+    from composer.adapters import load_adapter
+    from composer.base_model import load_base_model
+    from composer.compose import compose
+    from composer.examples import read_examples
+
+Map, from the leaves to the root (nothing here knows of the web, and importing this package loads nothing heavy):
+
+errors          what can go wrong, and whose turn it is
+examples        the (input, output) rows, read and checked                                  torch-free
+prompts         templates: the text a model sees                                            torch-free
+adapter_files   is this folder a usable adapter? read from headers, never executed          torch-free
+base_model      tokenizer and frozen model
+adapters        an adapter in memory; load and save
+methods         weights + adapters -> one adapter
+evaluator       the losses of a whole population of weights in one forward
+objective       loss + penalty
+search          ask-and-tell optimizers
+select          which of many adapters are worth composing
+generate        answers and exact match
+tune            ordinary gradient training of a small LoRA (how the starter modules were made)
+arms            what a composition is compared with
+checkpoint      the record from which a search continues
+recipe          the file from which a composition is made again
+compose         compose(): the whole of it
+"""
+
+__version__ = "0.1.0"
