@@ -1,0 +1,229 @@
+"""Base models, modules `owner/name`, their immutable revisions, and the content-addressed files behind them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.db.models.functions import Lower
+from django.urls import reverse
+
+SHORT_COMMIT = 8  # hex digits shown to people
+
+
+class BaseModel(models.Model):
+    """A frozen pretrained model that modules adapt. layers: name -> [d_out, d_in] of every adaptable layer."""
+
+    class Architecture(models.TextChoices):
+        CAUSAL = "causal", "Causal"
+        SEQ2SEQ = "seq2seq", "Encoder-decoder"
+        STATE_SPACE = "state-space", "State-space"
+
+    model_id = models.CharField(max_length=200, unique=True)
+    revision = models.CharField(max_length=64, blank=True)
+    architecture = models.CharField(max_length=16, choices=Architecture)
+    fingerprint = models.CharField(max_length=64)
+    layers = models.JSONField()
+    parameters = models.BigIntegerField()
+    context_length = models.PositiveIntegerField()  # tokens
+    folder = models.CharField(max_length=500)  # on the workers' disk; never shown
+    is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-is_default", "model_id"]
+        constraints = [
+            models.UniqueConstraint("is_default", condition=models.Q(is_default=True), name="one_default_base_model")
+        ]
+
+    def __str__(self) -> str:
+        return self.model_id
+
+
+class ModuleQuerySet(models.QuerySet["Module"]):
+    def visible_to(self, user: Any) -> ModuleQuerySet:
+        """Modules that this user may see: public ones and their own; never deleted ones. Every read goes through here."""
+        visible = models.Q(is_private=False)
+        if user.is_authenticated:
+            visible |= models.Q(namespace__user=user)
+        return self.filter(visible, deleted_at=None, head__isnull=False)
+
+
+class Module(models.Model):
+    """The catalogue entry of one LoRA, `owner/name`. A deleted one stays as a row, so its name is never given again."""
+
+    namespace = models.ForeignKey("accounts.Namespace", on_delete=models.PROTECT, related_name="modules")
+    name = models.CharField(max_length=96)
+    is_private = models.BooleanField(default=False)
+    base_model = models.ForeignKey(BaseModel, null=True, blank=True, on_delete=models.PROTECT, related_name="modules")
+    base_model_label = models.CharField(max_length=200, blank=True)  # as the files or the author name it
+    summary = models.CharField(max_length=200, blank=True)
+    task = models.CharField(max_length=64, blank=True)
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    languages = ArrayField(models.CharField(max_length=16), default=list, blank=True)
+    license = models.CharField(max_length=64, blank=True)
+    dataset = models.CharField(max_length=200, blank=True)
+    prompt_template = models.TextField(blank=True)
+    downloads = models.PositiveIntegerField(default=0)
+    head = models.ForeignKey("Revision", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    search_vector = SearchVectorField(null=True)
+    search_text = models.TextField(blank=True)  # lower case, without accents: for typo-tolerant search
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ModuleQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("namespace", Lower("name"), name="module_name_any_case")]
+        indexes = [
+            GinIndex("search_vector", name="module_search"),
+            GinIndex(OpClass("search_text", name="gin_trgm_ops"), name="module_trigrams"),
+            models.Index(fields=["-created_at"], name="module_newest"),
+            models.Index(fields=["-downloads"], name="module_downloads"),
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.namespace.name}/{self.name}"
+
+    @property
+    def base_model_name(self) -> str:
+        """The base model's id, registered or not."""
+        return self.base_model.model_id if self.base_model else self.base_model_label
+
+    def can_write(self, user: object) -> bool:
+        return self.deleted_at is None and self.namespace.can_write(user)
+
+    def get_absolute_url(self) -> str:
+        return reverse("module", args=[self.namespace.name, self.name])
+
+
+class Revision(models.Model):
+    """An immutable set of files of a module, and what they say. rank: the largest; size: bytes of the weights file."""
+
+    module = models.ForeignKey(Module, on_delete=models.CASCADE, related_name="revisions")
+    commit = models.CharField(max_length=40)  # hex
+    number = models.PositiveIntegerField()  # 1, 2, 3 … within the module
+    message = models.CharField(max_length=200, blank=True)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    card = models.TextField(blank=True)  # README.md without its front matter
+    peft_type = models.CharField(max_length=32)
+    rank = models.PositiveIntegerField()
+    alpha = models.FloatField()
+    targets = ArrayField(models.CharField(max_length=512), default=list, blank=True)
+    parameters = models.BigIntegerField()
+    dtype = models.CharField(max_length=8)
+    size = models.BigIntegerField()
+    composable = models.BooleanField()
+    not_composable_reason = models.TextField(blank=True)
+    not_composable_code = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["module", "number"], name="revision_number"),
+            models.UniqueConstraint(fields=["module", "commit"], name="revision_commit"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.module.full_name}@{self.short}"
+
+    @property
+    def short(self) -> str:
+        return self.commit[:SHORT_COMMIT]
+
+
+class Blob(models.Model):
+    """The bytes of a file, stored once under their sha256."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    size = models.BigIntegerField()
+    git_sha1 = models.CharField(max_length=40)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.sha256
+
+    @property
+    def storage_name(self) -> str:
+        return f"blobs/{self.sha256[:2]}/{self.sha256[2:4]}/{self.sha256}"
+
+
+class File(models.Model):
+    """One file of a revision."""
+
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="files")
+    path = models.CharField(max_length=400)
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="files")
+
+    class Meta:
+        ordering = ["path"]
+        constraints = [models.UniqueConstraint(fields=["revision", "path"], name="file_path")]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class Parent(models.Model):
+    """`child` was made from `parent`, which took part with this weight."""
+
+    child = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="parents")
+    parent = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="children")
+    weight = models.FloatField()
+
+    class Meta:
+        ordering = ["-weight"]
+        constraints = [models.UniqueConstraint(fields=["child", "parent"], name="parent_once")]
+
+    def __str__(self) -> str:
+        return f"{self.child_id} <- {self.weight:g} x {self.parent_id}"
+
+
+class Evaluation(models.Model):
+    """A metric of a revision. n: rows it was measured on; low, high: its 95 % interval; details["baseline"]: the base model's value."""
+
+    class Source(models.TextChoices):
+        MEASURED = "measured", "Measured here"
+        CLAIMED = "claimed", "Claimed"
+
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="evaluations")
+    name = models.CharField(max_length=120)
+    metric = models.CharField(max_length=60)
+    value = models.FloatField()
+    low = models.FloatField(null=True, blank=True)
+    high = models.FloatField(null=True, blank=True)
+    n = models.PositiveIntegerField(null=True, blank=True)
+    source = models.CharField(max_length=8, choices=Source, default=Source.CLAIMED)
+    details = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.metric} {self.value:g}"
+
+
+class DownloadVisit(models.Model):
+    """One visitor's download of a module's weights on one day; see services.downloads for the rule.
+
+    visitor: a keyed hash that changes every day, so nobody can be followed from one day to the next.
+    """
+
+    module = models.ForeignKey(Module, on_delete=models.CASCADE, related_name="download_visits")
+    day = models.DateField()
+    visitor = models.CharField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["module", "day", "visitor"], name="download_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.module_id} {self.day}"

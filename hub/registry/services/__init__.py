@@ -1,0 +1,34 @@
+"""Everything that the rest of the hub does with modules. Import from here."""
+
+from hub.registry.services.base_models import find_base_model, register_base_model
+from hub.registry.services.candidates import candidates_for
+from hub.registry.services.downloads import count_download
+from hub.registry.services.errors import Problem, PublishError, RegistryError
+from hub.registry.services.materialize import materialize
+from hub.registry.services.metadata import ModuleMetadata, split_list
+from hub.registry.services.modules import delete_module, metadata_of, require_write, update_module
+from hub.registry.services.publish import EvaluationData, publish_revision
+from hub.registry.services.refs import find_file, find_module, find_revision, resolve_module_ref
+
+__all__ = [
+    "EvaluationData",
+    "ModuleMetadata",
+    "Problem",
+    "PublishError",
+    "RegistryError",
+    "candidates_for",
+    "count_download",
+    "delete_module",
+    "find_base_model",
+    "find_file",
+    "find_module",
+    "find_revision",
+    "materialize",
+    "metadata_of",
+    "publish_revision",
+    "register_base_model",
+    "require_write",
+    "resolve_module_ref",
+    "split_list",
+    "update_module",
+]

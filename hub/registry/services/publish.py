@@ -1,0 +1,272 @@
+"""Publishing: files are checked, stored, and only then become a revision. Every way in ends here."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from composer.adapter_files import WEIGHTS, AdapterInfo, check_file_name, check_text_file, inspect_adapter
+from composer.errors import AdapterError
+from hub.accounts.models import Namespace, User
+from hub.accounts.names import name_error
+from hub.registry import storage
+from hub.registry.models import BaseModel, Evaluation, File, Module, Parent, Revision
+from hub.registry.services.base_models import find_base_model, require_fit
+from hub.registry.services.errors import Problem, PublishError
+from hub.registry.services.metadata import BASE_MODEL_RE, ModuleMetadata, metadata_problems, read_card
+from hub.registry.services.search_index import refresh_search
+
+CARD = "README.md"
+MAX_FILES = 60
+MAX_CARD = 2**20  # bytes
+MAX_TEXT = 20 * 2**20  # bytes of any file but the weights
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationData:
+    """One row of Evaluation, not yet of a revision. Values must be finite."""
+
+    name: str
+    metric: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    source: str = Evaluation.Source.CLAIMED
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the files and the author say together."""
+
+    info: AdapterInfo
+    metadata: ModuleMetadata
+    base_model: BaseModel | None
+    label: str
+    card: str
+
+
+def publish_revision(
+    *,
+    user: User,
+    namespace: Namespace,
+    name: str,
+    files: Mapping[str, Path],
+    metadata: ModuleMetadata,
+    message: str = "",
+    private: bool = False,
+    parents: Sequence[tuple[Revision, float]] = (),
+    evaluations: Sequence[EvaluationData] = (),
+    create: bool = True,
+) -> Revision:
+    """Make the module `namespace/name` with these files; with create=False, a new revision of the one that is there.
+
+    files: path inside the module -> a file on disk. What `metadata` leaves empty is taken from the card's front matter.
+    All or nothing: raises PublishError with every problem, before anything is stored. Of two that make the same name at once
+    one gets it, the other `name_taken` (409).
+    """
+    problems = _request_problems(user, namespace, name, files, message, create)
+    problems += metadata_problems(metadata) + _evaluation_problems(evaluations)
+    if problems:
+        raise PublishError.of(problems)
+    with storage.staged(files) as (folder, staged):
+        checked = _check_files(folder, metadata)
+        blobs = [(file.name, storage.store(file)) for file in staged]
+    try:
+        with transaction.atomic():
+            module = _module(namespace, name, private) if create else _locked(namespace, name)
+            revision = _revision(module, user, checked, message, blobs)
+            Parent.objects.bulk_create(Parent(child=revision, parent=parent, weight=weight) for parent, weight in parents)
+            Evaluation.objects.bulk_create(
+                Evaluation(
+                    revision=revision,
+                    name=row.name,
+                    metric=row.metric,
+                    value=row.value,
+                    low=row.low,
+                    high=row.high,
+                    n=row.n,
+                    source=row.source,
+                    details=dict(row.details),
+                )
+                for row in evaluations
+            )
+            _set_head(module, revision, checked)
+    except IntegrityError as error:
+        if create and Module.objects.filter(namespace=namespace, name__iexact=name).exists():
+            raise _taken(namespace, name) from error
+        raise
+    return revision
+
+
+def check_upload(folder: Path, metadata: ModuleMetadata) -> Checked:
+    """What publishing this folder would find out. Raises PublishError; stores nothing."""
+    return _check_files(folder, metadata)
+
+
+def _request_problems(
+    user: User, namespace: Namespace, name: str, files: Mapping[str, Path], message: str, create: bool
+) -> list[Problem]:
+    problems = []
+    if not namespace.can_write(user):
+        problems.append(Problem("namespace", "forbidden", f"You may not publish as {namespace.name}.", 403))
+    if wrong := name_error(name):
+        problems.append(Problem("name", "bad_name", wrong))
+    elif create and Module.objects.filter(namespace=namespace, name__iexact=name).exists():
+        taken = _taken(namespace, name)
+        problems.append(Problem("name", taken.code, taken.detail, taken.status))
+    if len(message) > 200 or not message.isprintable():
+        problems.append(Problem("message", "bad_metadata", "The message must be one line of at most 200 characters."))
+    return problems + file_problems(files)
+
+
+def file_problems(files: Mapping[str, Path]) -> list[Problem]:
+    """What is wrong with the names, number and sizes of the files."""
+    problems = []
+    if len(files) > MAX_FILES:
+        problems.append(Problem("files", "too_many_files", f"{len(files)} files are too many; at most {MAX_FILES} fit."))
+    folded: set[str] = set()
+    total = 0
+    for name, path in files.items():
+        try:
+            check_file_name(name)
+            if name != WEIGHTS:
+                check_text_file(path, name)
+        except AdapterError as error:
+            problems.append(Problem("files", error.code, str(error)))
+            continue
+        if name.lower() in folded:
+            problems.append(Problem("files", "bad_path", f"{name} is there twice, with other capitals."))
+        folded.add(name.lower())
+        size = path.stat().st_size
+        total += size
+        limit = MAX_CARD if name == CARD else MAX_TEXT
+        if name != WEIGHTS and size > limit:
+            problems.append(
+                Problem("files", "too_large", f"{name} is {size / 1e6:.1f} MB; at most {limit / 1e6:.0f} MB are kept.", 413)
+            )
+    if total > settings.HUB_UPLOAD_LIMIT:
+        limit_mb = settings.HUB_UPLOAD_LIMIT // 1_000_000
+        problems.append(Problem("files", "too_large", f"The files are larger than {limit_mb} MB together.", 413))
+    return problems
+
+
+def _evaluation_problems(evaluations: Sequence[EvaluationData]) -> list[Problem]:
+    for row in evaluations:
+        values = [value for value in (row.value, row.low, row.high) if value is not None]
+        if not all(math.isfinite(value) for value in values):
+            return [Problem("evaluations", "bad_metadata", f"{row.name} {row.metric} is not a finite number.")]
+        if len(row.name) > 120 or len(row.metric) > 60 or not (row.name + row.metric).isprintable():
+            return [Problem("evaluations", "bad_metadata", "An evaluation's name or metric is too long.")]
+    return []
+
+
+def _check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
+    """Read and check the folder. Raises PublishError for the field `files`, or `base_model` where the author named one."""
+    try:
+        info = inspect_adapter(folder)
+    except AdapterError as error:
+        raise PublishError(error.code, str(error), "files") from error
+    card, said = _read_card(folder / CARD)
+    configured = info.config.base_model
+    # A path on the author's disk names no base model.
+    said = replace(said, base_model=configured if BASE_MODEL_RE.fullmatch(configured) and len(configured) <= 200 else said.base_model)
+    metadata = metadata.or_else(said)
+    base_model = find_base_model(metadata.base_model)
+    if base_model is not None:
+        try:
+            require_fit(info, base_model)
+        except AdapterError as error:
+            raise PublishError(error.code, str(error), "files") from error
+    return Checked(info, metadata, base_model, base_model.model_id if base_model else metadata.base_model, card)
+
+
+def _read_card(path: Path) -> tuple[str, ModuleMetadata]:
+    if not path.is_file():
+        return "", ModuleMetadata()
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        raise PublishError("bad_text", f"{CARD} is not UTF-8 text.", "files") from None
+    if "\0" in text:
+        raise PublishError("bad_text", f"{CARD} has a NUL character.", "files")
+    return read_card(text.removeprefix("\ufeff"))
+
+
+def _module(namespace: Namespace, name: str, private: bool) -> Module:
+    module = Module(namespace=namespace, name=name, is_private=private)
+    module.save(force_insert=True)
+    return module
+
+
+def _locked(namespace: Namespace, name: str) -> Module:
+    """The module to add a revision to, locked so that numbers stay in order."""
+    rows = Module.objects.select_for_update(of=("self",)).select_related("namespace")
+    module = rows.filter(namespace=namespace, name__iexact=name, deleted_at=None).first()
+    if module is None:
+        raise PublishError("unknown_module", f"There is no module {namespace.name}/{name}.", "name", status=404)
+    return module
+
+
+def _revision(
+    module: Module, user: User, checked: Checked, message: str, blobs: Sequence[tuple[str, Any]]
+) -> Revision:
+    info = checked.info
+    previous = module.revisions.order_by("-number").first()
+    number = previous.number + 1 if previous else 1
+    revision = Revision.objects.create(
+        module=module,
+        commit=_commit_id(module, number, previous.commit if previous else "", blobs),
+        number=number,
+        message=message or ("First revision" if number == 1 else f"Revision {number}"),
+        author=user,
+        card=checked.card,
+        peft_type=info.config.peft_type,
+        rank=info.rank,
+        alpha=info.config.alpha,
+        targets=info.targets,
+        parameters=info.parameters,
+        dtype=info.dtype,
+        size=info.size,
+        composable=info.composable,
+        not_composable_reason=info.reason,
+        not_composable_code=info.code,
+    )
+    File.objects.bulk_create(File(revision=revision, path=path, blob=blob) for path, blob in blobs)
+    return revision
+
+
+def _commit_id(module: Module, number: int, previous: str, blobs: Sequence[tuple[str, Any]]) -> str:
+    """40 hex digits that depend on the files, their module, the revision before and the time."""
+    content = [module.pk, number, previous, timezone.now().isoformat(), [[path, blob.sha256] for path, blob in sorted(blobs, key=lambda b: b[0])]]
+    return hashlib.sha1(json.dumps(content).encode(), usedforsecurity=False).hexdigest()
+
+
+def _set_head(module: Module, revision: Revision, checked: Checked) -> None:
+    metadata = checked.metadata
+    module.head = revision
+    module.base_model = checked.base_model
+    module.base_model_label = checked.label
+    module.summary = metadata.summary
+    module.task = metadata.task
+    module.tags = list(metadata.tags)
+    module.languages = list(metadata.languages)
+    module.license = metadata.license
+    module.dataset = metadata.dataset
+    module.prompt_template = metadata.prompt_template
+    module.save()
+    refresh_search(module)
+
+
+def _taken(namespace: Namespace, name: str) -> PublishError:
+    gone = Module.objects.filter(namespace=namespace, name__iexact=name, deleted_at__isnull=False).exists()
+    why = "was used by a module that has been deleted, and names are never given again" if gone else "is taken"
+    return PublishError("name_taken", f"The name {namespace.name}/{name} {why}. Choose another name.", "name", status=409)
