@@ -1,28 +1,30 @@
 """What every REST endpoint shares: Bearer tokens and their scopes, error answers, pages.
 
-Every error is `{"code": stable_snake_case, "detail": sentence}`, with `"fields": {name: [sentences]}` for a form.
-Raise `ApiError("unknown_module", "There is no module alice/x.", status=404)` in a view or let DRF's own errors pass.
+Every error is `{"code": stable_snake_case, "detail": sentence}`; a form's also has `"fields"`: lists of
+sentences by name.
+Raise `ApiError("unknown_module", "There is no module alice/x.", status=404)` in a view,
+or let REST framework's own errors pass.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, JsonResponse
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions, permissions, status
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
-from rest_framework.views import exception_handler as rest_exception_handler
 
 from hub.accounts import services
 from hub.accounts.models import AccessToken, User
 
+if TYPE_CHECKING:  # REST framework's views read this module's classes from the settings while they load
+    from rest_framework.views import APIView
+
 
 class ApiError(exceptions.APIException):
-    """An error answer: a stable code, a sentence that says what to change, an HTTP status, and fields if a form is wrong."""
+    """An error answer: a stable code, a sentence that says what to change, and fields if a form is wrong."""
 
     def __init__(
         self, code: str, detail: str, status: int = 400, fields: dict[str, list[str]] | None = None
@@ -49,18 +51,10 @@ class BearerAuthentication(BaseAuthentication):
         return "Bearer"
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = BearerAuthentication
-    name = "token"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "A token from your settings: hf_…"}
-
-
 class ScopePermission(permissions.BasePermission):
     """Anybody reads what is public; writing needs an account, and a token with the scope `write`."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         if request.method in permissions.SAFE_METHODS:
             return True
         if not request.user.is_authenticated:
@@ -75,7 +69,7 @@ class ScopePermission(permissions.BasePermission):
 class SignedIn(ScopePermission):
     """For endpoints that show nothing to a visitor without an account."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         return bool(request.user.is_authenticated) and super().has_permission(request, view)
 
 
@@ -89,6 +83,8 @@ class PagePagination(PageNumberPagination):
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """The answer to an exception raised in an API view; None for our own faults, which become a plain 500."""
+    from rest_framework.views import exception_handler as rest_exception_handler
+
     if isinstance(error, RequestDataTooBig):
         error = ApiError("too_large", "The request is too large.", 413)
     elif isinstance(error, Http404):

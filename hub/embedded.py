@@ -1,14 +1,18 @@
 """The embedded PostgreSQL of a single-machine hub: a server over a unix socket in the data folder.
 
-Every process that needs the server calls `ensure_running` and holds a shared lock for as long as it lives. A small keeper
-process (`python -m hub.embedded FOLDER`) runs the server, restarts it if it dies, and stops it once the last holder has
-gone. The kernel drops the lock of a process however it ends, so a kill -9 of the hub leaves nothing running.
+Every process that needs the server calls `ensure_running` and holds a shared lock for as long as it lives.
+A small keeper process (`python -m hub.embedded FOLDER`) runs the server, restarts it if it dies, and stops it
+once the last holder has gone. The kernel drops the lock of a process however it ends, so a kill -9 of the hub
+leaves nothing running.
 
-    HUB_DATA/postgres/   the database                HUB_DATA/run/   socket and locks
-    HUB_DATA/logs/postgres.log
+    HUB_DATA/postgres/            the database
+    HUB_DATA/run/                 its socket
+    HUB_DATA/logs/postgres.log    what it says
+    HUB_DATA/postgres.hold        the lock of those who need it
+    HUB_DATA/postgres.start       the lock of whoever is starting it
 
-PostgreSQL refuses to run as root: there the server runs as `nobody`, with the one capability that it needs to reach a data
-folder below a private home folder. Torch-free and Django-free, so that the keeper is small.
+PostgreSQL refuses to run as root: there the server runs as `nobody`, with the one capability that it needs to
+reach a data folder below a private home folder. Django-free, so that the keeper is small.
 """
 
 import fcntl
@@ -47,7 +51,7 @@ class EmbeddedError(Exception):
 
 
 def socket_folder(data: Path) -> Path:
-    """Where the socket lives: in the data folder, or below /tmp when that path is too long for a unix socket (107 bytes)."""
+    """Where the socket lives: in the data folder; below /tmp if that path is too long (107 bytes)."""
     folder = data.resolve() / "run"
     if len(os.fsencode(folder)) + len("/.s.PGSQL.5432.lock") < 107:
         return folder
@@ -67,7 +71,7 @@ def is_accepting(data: Path) -> bool:
 def ensure_running(data: Path, *, options: tuple[str, ...] = ()) -> None:
     """Start the server of this data folder unless it runs, and keep it for as long as this process lives.
 
-    options: further PostgreSQL settings ("name=value"), used only when this call is the one that starts the server.
+    options: further PostgreSQL settings ("name=value"), used only if this call starts the server.
     Raises EmbeddedError when it cannot start. Safe to call twice, and from many processes at once.
     """
     data = data.resolve()
@@ -122,7 +126,7 @@ def stop(data: Path, *, seconds: float = STOP_SECONDS) -> bool:
     return True
 
 
-# The keeper -----------------------------------------------------------------------------------------------------------
+# The keeper -------------------------------------------------------------------------------------------
 
 
 def keep(data: Path, options: tuple[str, ...]) -> None:
@@ -152,13 +156,13 @@ def keep(data: Path, options: tuple[str, ...]) -> None:
 def _initialise(data: Path, prefix: list[str]) -> None:
     folder = data / "postgres"
     if (folder / "PG_VERSION").exists() and (folder / ".complete").exists():
-        _own(folder, recursive=False)
+        _give_to_nobody(folder)
         return
     if folder.exists() and (folder / "PG_VERSION").exists() and any((folder / "base").glob("*/PG_VERSION")):
         raise EmbeddedError(f"{folder} holds a database that was not made here")
     shutil.rmtree(folder, ignore_errors=True)  # a first start that was cut off
     folder.mkdir(mode=0o700)
-    _own(folder, recursive=False)
+    _give_to_nobody(folder)
     arguments = [
         "--pgdata",
         str(folder),
@@ -223,7 +227,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
                 server.wait(seconds)
 
 
-# Small helpers --------------------------------------------------------------------------------------------------------
+# Small helpers ----------------------------------------------------------------------------------------
 
 
 def _binary(name: str) -> str:
@@ -239,7 +243,7 @@ def _as_unprivileged(data: Path) -> list[str]:
     if tool is None:
         if os.geteuid() == 0:
             raise EmbeddedError(
-                "PostgreSQL cannot run as root, and setpriv (util-linux) is missing: run the hub as another user"
+                "PostgreSQL cannot run as root, and setpriv (util-linux) is missing: use another account"
             )
         return []
     prefix = [tool, "--pdeathsig", "INT"]
@@ -247,17 +251,17 @@ def _as_unprivileged(data: Path) -> list[str]:
         return prefix
     user = pwd.getpwnam("nobody")
     prefix += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-    _own(socket_folder(data), recursive=False)
+    _give_to_nobody(socket_folder(data))
     capability = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
     works = subprocess.run([*prefix, *capability, "true"], capture_output=True).returncode == 0
     return prefix + capability if works else prefix
 
 
-def _own(folder: Path, *, recursive: bool) -> None:
+def _give_to_nobody(folder: Path) -> None:
+    """PostgreSQL insists on owning its folders."""
     if os.geteuid() == 0:
         user = pwd.getpwnam("nobody")
-        for path in (folder, *(folder.rglob("*") if recursive else ())):
-            os.chown(path, user.pw_uid, user.pw_gid)
+        os.chown(folder, user.pw_uid, user.pw_gid)
 
 
 def _private_folder(folder: Path) -> None:

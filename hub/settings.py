@@ -1,4 +1,4 @@
-"""The hub's only settings file. Every knob is an environment variable with a default; a bad value stops the start.
+"""The hub's only settings file. Every knob is an environment variable; a bad value stops the start.
 
 HUB_DATA           ./data    everything the hub keeps: database, files, base models, logs
 HUB_PORT           8000      port of the web server (HUB_BIND: its address, 127.0.0.1)
@@ -17,7 +17,6 @@ CELERY_BROKER_URL  -         default: a queue of files in HUB_DATA
 
 import os
 import secrets
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -64,7 +63,7 @@ def data_folder() -> Path:
 
 
 def secret_key(data: Path) -> str:
-    """The key in SECRET_KEY, or the one kept in the data folder (made on the first start, readable by its owner only)."""
+    """SECRET_KEY, or the key kept in the data folder: made on the first start, for its owner's eyes only."""
     given = os.environ.get("SECRET_KEY", "").strip()
     if given:
         if len(given) < 32:
@@ -85,7 +84,7 @@ def secret_key(data: Path) -> str:
 
 
 def database(url: str, data: Path) -> dict[str, Any]:
-    """Django's settings for `postgresql://user:password@host:port/name?option=value`; "" is the embedded server."""
+    """Django's settings for `postgresql://user:password@host:port/name?option=value`; "": embedded."""
     common: dict[str, Any] = {
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": 60,
@@ -186,8 +185,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "signin"
-LOGIN_REDIRECT_URL = "home"
-LOGOUT_REDIRECT_URL = "home"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -254,7 +253,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "LoRA Hub API",
-    "DESCRIPTION": "Publish, find, download and compose LoRA modules. Send a token as `Authorization: Bearer hf_…`.",
+    "DESCRIPTION": "Publish, find, download and compose LoRA modules.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
@@ -295,6 +294,3 @@ LOGGING = {
     },
     "loggers": {"django.server": {"handlers": ["stderr"], "propagate": False}},
 }
-
-if sys.version_info < (3, 11):
-    raise ImproperlyConfigured("LoRA Hub needs Python 3.11 or newer")

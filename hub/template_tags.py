@@ -10,7 +10,7 @@ register = template.Library()
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """An icon from static/icons.svg, drawn in the colour of the text. It says nothing: write a word beside it."""
+    """An icon from static/icons.svg in the colour of the text. It says nothing: write a word beside it."""
     return format_html(
         '<svg class="icon" width="16" height="16" aria-hidden="true"><use href="{}#{}"></use></svg>',
         static("icons.svg"),

@@ -1,17 +1,16 @@
-"""What every test shares: one real PostgreSQL for the whole run, in a folder that goes away, and three people.
+"""What every test shares: one real PostgreSQL for the whole run, in a folder of its own, and three people.
 
-alice owns things, bob is another member, charlie is a stranger. `client` (from pytest-django) is not signed in.
+alice owns things, bob is another member, charlie is a stranger. `client` (of pytest-django) is not signed in.
 """
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 TEST_DATA = Path(tempfile.mkdtemp(prefix="lora-hub-test-"))
-# A child process that a test starts meets the same folder; warnings are errors, so paths must exist before Django starts.
+# Set before Django reads its settings. A child process that a test starts meets the same folder.
 os.environ |= {
     "DJANGO_SETTINGS_MODULE": "hub.settings",
     "HUB_DATA": str(TEST_DATA),
@@ -43,11 +42,10 @@ def django_db_modify_db_settings() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fast_and_separate(settings: Any, tmp_path: Path) -> Iterator[None]:
+def _fast_and_separate(settings: Any, tmp_path: Path) -> None:
     """A cheap password hash, and a file store of its own for every test."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.MEDIA_ROOT = tmp_path / "files"
-    yield
 
 
 PASSWORD = "correct horse battery"

@@ -9,14 +9,17 @@ NAME_RE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?", re.ASCI
 
 # First segments of an address that the site uses itself, now or in a protocol it speaks.
 RESERVED = frozenset(
-    """about account accounts admin admins anonymous api assets auth blog buckets chat collections compose contact
-    dashboard dataset datasets discussions docs doc download downloads enterprise explore favicon.ico feed feeds
-    following graphql healthz help home hub import index install join jobs kernels leaderboard legal login logout
-    lora-hub me media metrics moderation model models module modules new none notifications null oauth organisation
-    organisations organization organizations orgs papers password posts pricing privacy profile readyz recipes
-    register robots.txt root search security settings share signin signout signup sitemap.xml spaces static status
-    storage support system tasks terms try undefined upload uploads user users webhooks well-known .well-known
-    whoami-v2 www xet""".split()
+    """
+    .well-known about account accounts admin admins anonymous api assets auth blog buckets chat
+    collections compose contact dashboard dataset datasets discussions doc docs download downloads
+    enterprise explore favicon.ico feed feeds following graphql healthz help home hub import index
+    install jobs join kernels leaderboard legal login logout lora-hub me media metrics model models
+    moderation module modules new none notifications null oauth organisation organisations organization
+    organizations orgs papers password posts pricing privacy profile readyz recipes register robots.txt
+    root search security settings share signin signout signup sitemap.xml spaces static status storage
+    support system tasks terms try undefined upload uploads user users webhooks well-known whoami-v2 www
+    xet
+    """.split()  # noqa: SIM905 (one word a line is a page long)
 )
 
 

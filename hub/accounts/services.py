@@ -32,8 +32,7 @@ def create_user(
 
     Raises AccountError: `bad_name`, or `name_taken` if a user or organisation has the name in any case.
     """
-    problem = namespace_error(username)
-    if problem and not (is_superuser and username == "admin"):  # the first user of a fresh hub
+    if problem := namespace_error(username):
         raise AccountError(problem, code="bad_name", field="username")
     try:
         with transaction.atomic():
