@@ -1,0 +1,190 @@
+"""Everything that can be wrong with a request to compose, named before anything is stored. Torch-free."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from composer.errors import ComposerError
+from composer.examples import Example, check_examples
+from composer.prompts import DEFAULT_TEMPLATE, check_template
+from hub.accounts.models import Namespace, User
+from hub.accounts.names import name_error
+from hub.jobs.choices import METHODS, OPTIMIZERS
+from hub.jobs.errors import JobRefused
+from hub.registry.models import BaseModel, Module, Revision
+from hub.registry.services import RegistryError, resolve_module_ref
+
+MAX_EXAMPLES = 64
+MAX_HOLDOUT = 500
+MAX_MODULES = 64
+MAX_CHARACTERS = 200_000  # of all examples and held-out rows together, each
+BUDGET = (1, 2000)
+BOUND = (0.1, 10.0)
+PENALTY = (0.0, 10.0)
+RANK = (1, 128)
+SEED = (0, 2**32 - 1)
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeRequest:
+    """What a person or a program asks for, not yet believed. modules: full names with an optional @revision, or AUTO."""
+
+    base_model: str
+    modules: Sequence[str] | str
+    examples: Sequence[Example]
+    holdout: Sequence[Example] = ()
+    method: str = AUTO
+    optimizer: str = AUTO
+    budget: int = 40
+    seed: int = 0
+    bound: float = 1.5
+    penalty: float = 0.05
+    rank: int = 16
+    prompt_template: str = DEFAULT_TEMPLATE
+    name: str = ""
+    private: bool = False
+
+
+@dataclass(slots=True)
+class Checked:
+    """The rows that a good request means. revisions: empty if the hub is to choose."""
+
+    base_model: BaseModel
+    namespace: Namespace
+    revisions: list[Revision] = field(default_factory=list)
+
+
+def check_request(user: User, request: ComposeRequest) -> Checked:
+    """What `request` means for `user`. Raises JobRefused with every problem, in the order of the form."""
+    problems: list[tuple[str, str, str]] = []
+
+    def note(field_name: str, code: str, sentence: str) -> None:
+        problems.append((field_name, code, sentence))
+
+    base_model = _find_base_model(request.base_model, note)
+    _check_rows("examples", request.examples, MAX_EXAMPLES, note)
+    if request.holdout:
+        _check_rows("holdout", request.holdout, MAX_HOLDOUT, note)
+    try:
+        check_template(request.prompt_template)
+        if "\x00" in request.prompt_template:
+            note("prompt_template", "bad_settings", "The prompt template has characters that are not text.")
+    except ComposerError as error:
+        note("prompt_template", error.code, sentence_of(error))
+    revisions = _find_modules(user, request.modules, base_model, note)
+    _check_settings(request, note)
+    _check_name(user, request.name, note)
+    if problems or base_model is None:
+        raise JobRefused(problems)
+    return Checked(base_model=base_model, namespace=user.namespace, revisions=revisions)
+
+
+def sentence_of(error: Exception) -> str:
+    """An error's text with a capital and a full stop."""
+    text = str(error).strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+Note = Callable[[str, str, str], None]
+
+
+def _find_base_model(model_id: str, note: Note) -> BaseModel | None:
+    base_model = None if "\x00" in model_id else BaseModel.objects.filter(model_id=model_id).first()
+    if base_model is None:
+        known = ", ".join(BaseModel.objects.order_by("model_id").values_list("model_id", flat=True)[:5])
+        note("base_model", "unknown_base", f"The base model {_quote(model_id)} is not on this hub. It has: {known or 'none yet'}.")
+    return base_model
+
+
+def _check_rows(field_name: str, rows: Sequence[Example], maximum: int, note: Note) -> None:
+    try:
+        check_examples(rows, maximum=maximum)
+    except ComposerError as error:
+        note(field_name, error.code, sentence_of(error))
+        return
+    if sum(len(row.input) + len(row.output) for row in rows) > MAX_CHARACTERS:
+        note(field_name, "bad_examples", f"The rows have more than {MAX_CHARACTERS:,} characters together; use fewer or shorter ones.")
+
+
+def _find_modules(user: User, names: Sequence[str] | str, base_model: BaseModel | None, note: Note) -> list[Revision]:
+    if names == AUTO:
+        usable = Module.objects.visible_to(user).filter(base_model=base_model, head__composable=True)
+        if base_model is not None and not usable.exists():
+            note("modules", "no_modules", f"This hub has no module for {base_model.model_id} that could be composed yet.")
+        return []
+    if isinstance(names, str) or not names:
+        note("modules", "no_modules", "Pick at least one module, or let the hub choose.")
+        return []
+    if len(names) > MAX_MODULES:
+        note("modules", "too_many_modules", f"{len(names)} modules are too many; pick at most {MAX_MODULES}.")
+        return []
+    revisions: list[Revision] = []
+    for name in names:
+        try:
+            revision = resolve_module_ref(name, user)
+        except RegistryError:
+            note("modules", "unknown_module", f"There is no module {_quote(name)}, or it is not yours to use.")
+            continue
+        problem = _why_not(revision, base_model)
+        if problem:
+            note("modules", *problem)
+        elif any(other.module_id == revision.module_id for other in revisions):
+            note("modules", "module_twice", f"{revision.module.full_name} is picked twice.")
+        else:
+            revisions.append(revision)
+    return revisions
+
+
+def _why_not(revision: Revision, base_model: BaseModel | None) -> tuple[str, str] | None:
+    """The code and the sentence of why a module cannot take part, or None."""
+    module: Module = revision.module
+    if module.base_model is None:
+        label = module.base_model_label or "an unknown base model"
+        return "unknown_base", f"{module.full_name} was made for {label}, which is not on this hub."
+    if base_model is not None and module.base_model_id != base_model.pk:
+        return (
+            "other_base_model",
+            f"{module.full_name} was made for {module.base_model.model_id}, not for {base_model.model_id}.",
+        )
+    if not revision.composable:
+        reason = (revision.not_composable_reason or "its kind is not supported").rstrip(".")
+        return "not_composable", f"{module.full_name} cannot be composed: {reason}."
+    return None
+
+
+def _check_settings(request: ComposeRequest, note: Note) -> None:
+    if request.method not in METHODS:
+        note("method", "unknown_method", f"The method {_quote(request.method)} is not one of {_list(METHODS)}.")
+    if request.optimizer not in OPTIMIZERS:
+        note("optimizer", "unknown_optimizer", f"The optimizer {_quote(request.optimizer)} is not one of {_list(OPTIMIZERS)}.")
+    ranges: tuple[tuple[str, float, tuple[float, float], str], ...] = (
+        ("budget", request.budget, BUDGET, "combinations to try"),
+        ("seed", request.seed, SEED, ""),
+        ("bound", request.bound, BOUND, "largest size of a weight"),
+        ("penalty", request.penalty, PENALTY, "weight of the penalty"),
+        ("rank", request.rank, RANK, "rank of the result"),
+    )
+    for field_name, value, (low, high), meaning in ranges:
+        if not math.isfinite(value) or not low <= value <= high:
+            explained = f" ({meaning})" if meaning else ""
+            note(field_name, f"{field_name}_out_of_range", f"The {field_name}{explained} must be from {low:g} to {high:.12g}, not {value:.12g}.")
+
+
+def _check_name(user: User, name: str, note: Note) -> None:
+    if not name:
+        return
+    if problem := name_error(name):
+        note("name", "bad_name", problem)
+    elif Module.objects.filter(namespace=user.namespace, name__iexact=name).exists():
+        note("name", "name_taken", f"You already have a module {_quote(name)}; choose another name.")
+
+
+def _quote(text: str) -> str:
+    shown = "".join(c if c.isprintable() else "�" for c in text)
+    return f"“{shown[:80]}…”" if len(shown) > 80 else f"“{shown}”"
+
+
+def _list(choices: Iterable[Any]) -> str:
+    return ", ".join(str(choice) for choice in choices)

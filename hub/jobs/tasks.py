@@ -1,0 +1,23 @@
+"""The Celery tasks: an id comes in, nothing goes out, and each may be delivered twice."""
+
+from celery import shared_task
+from django.conf import settings
+
+
+@shared_task(
+    ignore_result=True,
+    time_limit=settings.JOB_SECONDS + 60,  # the parent kills a child that hangs in native code
+)
+def run_job(job_id: int) -> None:
+    """Run one job, unless it is done, cancelled or in other hands."""
+    from hub.jobs import runner  # loads torch: worker only
+
+    runner.run_job(job_id)
+
+
+@shared_task(ignore_result=True, time_limit=60)
+def sweep() -> None:
+    """Send queued and abandoned jobs again."""
+    from hub.jobs.sweeper import sweep as sweep_now
+
+    sweep_now()
