@@ -11,6 +11,7 @@ NEEDS_NO_DATABASE = {
     "--help",
     "-h",
     "collectstatic",
+    "runhub",  # starts it by itself, and says so
     "findstatic",
     "startapp",
     "spectacular",

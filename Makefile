@@ -1,0 +1,61 @@
+# make run      start the hub on http://127.0.0.1:8000        HUB_PORT=8001 HUB_DATA=/srv/hub make run
+# make test     everything, browser tests included            make test ARGS="tests/hub -k token"
+# make check    formatting, lint, types, tests
+# make starter  train the starter modules again               make starter DATA=folder/of/jsonl
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar on
+ARGS ?=
+
+.PHONY: run test check lint format types starter browser clean
+
+run: $(VENV)/.run
+	@exec $(BIN)/python manage.py runhub --with-parent
+
+test: $(VENV)/.dev browser
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types test
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+starter: $(VENV)/.run
+	@test -n "$(DATA)" || { echo "Say where the rows are: make starter DATA=folder"; exit 2; }
+	$(BIN)/python starter/train.py --data "$(DATA)" $(ARGS)
+
+# A stamp says which requirements were installed; a change of the file installs again.
+$(VENV)/.run: requirements.txt | $(BIN)/python
+	@echo "Installing the requirements (the first time: a few minutes)"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@echo "Installing the tools for tests"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 2; }
+	@echo "Making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+# Browser tests use the system's chromium. Where it is missing and can be installed (Debian, root), it is; else they skip.
+browser:
+	@if ! command -v chromium >/dev/null && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+		echo "Installing chromium for the browser tests"; \
+		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; } >/dev/null 2>&1 \
+		|| echo "chromium could not be installed: the browser tests will be skipped"; fi
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
