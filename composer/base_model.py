@@ -58,7 +58,9 @@ class BaseModelDescription:
     context_length: int
 
 
-def describe_base_model(folder: Path | str, *, model_id: str = "", revision: str = "") -> BaseModelDescription:
+def describe_base_model(
+    folder: Path | str, *, model_id: str = "", revision: str = ""
+) -> BaseModelDescription:
     """What the folder holds, without loading its weights (they are only hashed).
 
     Raises BaseModelError if it is not a model with safetensors weights of an architecture that transformers knows.

@@ -26,7 +26,7 @@ class Example:
 
 
 def parse_examples(text: str) -> list[Example]:
-    r"""The examples in `text`, whose format is recognised: JSONL, a JSON list, CSV with a header, or `input => output` lines.
+    r"""The examples in `text`, in any of these formats: JSONL, a JSON list, CSV with a header, `input => output` lines.
 
     In arrow lines the characters `\n` stand for a line break, so an input may have several lines.
     Raises ExampleError naming the line and the field.
@@ -85,7 +85,9 @@ def examples_from_rows(rows: Iterable[Any], *, what: str = "example") -> list[Ex
 
 def examples_hash(examples: Sequence[Example]) -> str:
     """sha256 (hex) of the examples in their order: the identity of the data in a recipe."""
-    canonical = json.dumps([asdict(e) for e in examples], ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    canonical = json.dumps(
+        [asdict(e) for e in examples], ensure_ascii=False, separators=(",", ":"), sort_keys=True
+    )
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -31,7 +31,12 @@ class RowResults:
 
 
 def evaluate_rows(
-    base: BaseModel, examples: Sequence[Example], template: str, *, max_new_tokens: int = 32, batch_rows: int = 16
+    base: BaseModel,
+    examples: Sequence[Example],
+    template: str,
+    *,
+    max_new_tokens: int = 32,
+    batch_rows: int = 16,
 ) -> RowResults:
     """Losses and greedy answers of `base.model` in whatever state it is (bare, or wrapped by PEFT)."""
     answers = greedy_answers(
@@ -63,7 +68,9 @@ def answer_budget(base: BaseModel, examples: Sequence[Example], *, maximum: int)
 
 
 @torch.inference_mode()
-def row_losses(base: BaseModel, examples: Sequence[Example], template: str, *, batch_rows: int = 16) -> list[float]:
+def row_losses(
+    base: BaseModel, examples: Sequence[Example], template: str, *, batch_rows: int = 16
+) -> list[float]:
     """Mean cross-entropy over the answer tokens of each row, [len(examples)], in nats."""
     rows = encode_examples(
         base.tokenizer, examples, template, seq2seq=base.is_seq2seq, limit=base.context_length
@@ -132,16 +139,24 @@ def greedy_answers(
         indices = order[start : start + batch_rows]
         if before_batch is not None:
             before_batch(indices)
-        for index, answer in zip(indices, _generate(base, [encoded[i] for i in indices], max_new_tokens), strict=True):
+        for index, answer in zip(
+            indices, _generate(base, [encoded[i] for i in indices], max_new_tokens), strict=True
+        ):
             answers[index] = answer
     return answers
 
 
 def _generate(base: BaseModel, prompts: Sequence[list[int]], max_new_tokens: int) -> list[str]:
     width = max(len(p) for p in prompts)
-    pad = base.tokenizer.pad_token_id if base.tokenizer.pad_token_id is not None else base.tokenizer.eos_token_id
+    pad = (
+        base.tokenizer.pad_token_id
+        if base.tokenizer.pad_token_id is not None
+        else base.tokenizer.eos_token_id
+    )
     left = not base.is_seq2seq  # a causal model continues at the right edge
-    inputs = torch.tensor([[pad] * (width - len(p)) + p if left else p + [pad] * (width - len(p)) for p in prompts])
+    inputs = torch.tensor(
+        [[pad] * (width - len(p)) + p if left else p + [pad] * (width - len(p)) for p in prompts]
+    )
     mask = torch.tensor(
         [
             [0] * (width - len(p)) + [1] * len(p) if left else [1] * len(p) + [0] * (width - len(p))

@@ -45,7 +45,9 @@ def render_prompt(template: str, text: str) -> str:
     return _fill_prompt(template, text).rstrip()
 
 
-def encode_example(tokenizer: Any, example: Example, template: str, *, seq2seq: bool, limit: int) -> EncodedRow:
+def encode_example(
+    tokenizer: Any, example: Example, template: str, *, seq2seq: bool, limit: int
+) -> EncodedRow:
     """The example as tokens: prompt, and answer followed by the end token.
 
     limit: the model's context length in tokens. Raises ExampleError if prompt and answer are longer.
@@ -55,10 +57,12 @@ def encode_example(tokenizer: Any, example: Example, template: str, *, seq2seq: 
     prompt_text = filled.rstrip()
     answer_text = example.output if seq2seq else filled[len(prompt_text) :] + example.output
     prompt = encode_prompt(tokenizer, prompt_text)
-    answer = tokenizer.encode(answer_text, add_special_tokens=False) + [_end_token(tokenizer)]
+    answer = [*tokenizer.encode(answer_text, add_special_tokens=False), _end_token(tokenizer)]
     length = max(len(prompt), len(answer)) if seq2seq else len(prompt) + len(answer)
     if length > limit:
-        raise ExampleError(f"the example starting {example.input[:40]!r} has {length} tokens; the model reads {limit}")
+        raise ExampleError(
+            f"the example starting {example.input[:40]!r} has {length} tokens; the model reads {limit}"
+        )
     return EncodedRow(prompt=prompt, answer=answer)
 
 

@@ -19,7 +19,11 @@ from composer.examples import Example
 from composer.generate import batch_losses
 from composer.prompts import DEFAULT_TEMPLATE, EncodedRow, check_template, encode_examples
 
-DEFAULT_TARGETS = {"causal": ("q_proj", "v_proj"), "seq2seq": ("q", "v"), "state-space": ("in_proj", "out_proj")}
+DEFAULT_TARGETS = {
+    "causal": ("q_proj", "v_proj"),
+    "seq2seq": ("q", "v"),
+    "state-space": ("in_proj", "x_proj"),
+}
 POOL_BATCHES = 8  # rows are sorted by length within this many batches, so that little is padded
 
 
@@ -37,8 +41,15 @@ class TrainSettings:
     template: str = DEFAULT_TEMPLATE
 
     def __post_init__(self) -> None:
-        if not 1 <= self.rank <= 512 or self.steps < 1 or self.batch_rows < 1 or not 0 < self.learning_rate < 1:
-            raise SettingsError("rank must be 1-512, steps and batch rows at least 1, the learning rate between 0 and 1")
+        if (
+            not 1 <= self.rank <= 512
+            or self.steps < 1
+            or self.batch_rows < 1
+            or not 0 < self.learning_rate < 1
+        ):
+            raise SettingsError(
+                "rank must be 1-512, steps and batch rows at least 1, the learning rate between 0 and 1"
+            )
         check_template(self.template)
 
 

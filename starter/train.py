@@ -26,17 +26,21 @@ from composer.generate import RowResults, evaluate_rows  # noqa: E402
 from composer.prompts import instruction_template  # noqa: E402
 from composer.tune import TrainSettings, train_adapter  # noqa: E402
 
-VALID_ROWS = 100
+VALID_ROWS = 50
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--base", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=HERE)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
-    parser.add_argument("--share", default="0/1", help="I/N: every N-th task from the I-th, to run several side by side")
+    parser.add_argument(
+        "--share", default="0/1", help="I/N: every N-th task from the I-th, to run several side by side"
+    )
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -57,7 +61,10 @@ def main() -> None:
 
 def train_module(base: BaseModel, recipe: dict, task: dict, rows: Path, folder: Path) -> None:
     template = instruction_template(task["instruction"])
-    train, valid = read_split(rows, task["instruction"], "train"), read_split(rows, task["instruction"], "valid")
+    train, valid = (
+        read_split(rows, task["instruction"], "train"),
+        read_split(rows, task["instruction"], "valid"),
+    )
     valid = valid[:VALID_ROWS]
     settings = TrainSettings(
         rank=recipe["rank"],
@@ -74,7 +81,11 @@ def train_module(base: BaseModel, recipe: dict, task: dict, rows: Path, folder: 
 
     def show(step: int, loss: float) -> None:
         if step % 10 == 0:
-            print(f"{task['name']}: step {step} of {settings.steps}, loss {loss:.3f}", file=sys.stderr, flush=True)
+            print(
+                f"{task['name']}: step {step} of {settings.steps}, loss {loss:.3f}",
+                file=sys.stderr,
+                flush=True,
+            )
 
     train_adapter(base, train, folder, settings, on_step=show)
     seconds = time.monotonic() - started
@@ -83,7 +94,9 @@ def train_module(base: BaseModel, recipe: dict, task: dict, rows: Path, folder: 
     base.model = wrapped
     after = evaluate_rows(base, valid, template)
     base.model = wrapped.unload()
-    write_metadata(recipe, task, folder, before=before, after=after, train_rows=len(train), valid_rows=len(valid))
+    write_metadata(
+        recipe, task, folder, before=before, after=after, train_rows=len(train), valid_rows=len(valid)
+    )
     print(
         f"{task['name']}: {seconds:.0f} s, loss {before.loss:.2f} -> {after.loss:.2f}, "
         f"exact match {before.exact_match:.2f} -> {after.exact_match:.2f}",
@@ -102,7 +115,14 @@ def read_split(path: Path, instruction: str, split: str) -> list[Example]:
 
 
 def write_metadata(
-    recipe: dict, task: dict, folder: Path, *, before: RowResults, after: RowResults, train_rows: int, valid_rows: int
+    recipe: dict,
+    task: dict,
+    folder: Path,
+    *,
+    before: RowResults,
+    after: RowResults,
+    train_rows: int,
+    valid_rows: int,
 ) -> None:
     """module.json, which the hub loads, and README.md, the card."""
     template = instruction_template(task["instruction"])
@@ -128,7 +148,10 @@ def write_metadata(
     }
     (folder / "module.json").write_text(json.dumps(module, indent=1, ensure_ascii=False) + "\n")
     card = CARD.format(
-        **{key: recipe[key] for key in ("base_model", "license", "rank", "alpha", "batch_rows", "learning_rate", "seed")},
+        **{
+            key: recipe[key]
+            for key in ("base_model", "license", "rank", "alpha", "batch_rows", "learning_rate", "seed")
+        },
         targets=", ".join(recipe["targets"]),
         title=task["name"],
         tags="".join(f"- {tag}\n" for tag in ["lora", *task["tags"]]),
@@ -168,8 +191,8 @@ The answer follows after one space and ends with the end token.
 
 ## Measured here
 
-On {valid_rows} validation rows of the same task, greedy answers; exact match ignores case and a final full stop, loss is in
-nats per answer token.
+On {valid_rows} validation rows of the same task, greedy answers; exact match ignores case and a final
+full stop, loss is in nats per answer token.
 
 | | exact match | loss |
 |---|---|---|
@@ -180,8 +203,8 @@ The base model was given no example, so a part of the gain is the form of the an
 
 ## Training
 
-Rank {rank}, alpha {alpha}, on {targets}; {steps} steps of {batch_rows} rows, AdamW, peak learning rate {learning_rate}, seed {seed},
-{train_rows} training rows. `python starter/train.py` trains it again.
+Rank {rank}, alpha {alpha}, on {targets}; {steps} steps of {batch_rows} rows, AdamW, peak learning rate
+{learning_rate}, seed {seed}, {train_rows} training rows. `python starter/train.py` trains it again.
 
 ## Data
 

@@ -5,12 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from composer.adapters import Adapter, load_adapter
 from composer.base_model import BaseModel, load_base_model
 from composer.examples import Example
 from composer.prompts import DEFAULT_TEMPLATE, EncodedRow, encode_examples
 from tests import tiny
+
+
+# Tiny tensors gain nothing from a second thread, and lose much where the cores are busy.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
