@@ -1,0 +1,41 @@
+"""Ask-and-tell optimizers over the weights of the modules; numpy only, one file each.
+
+    search = make_search("auto", count=20, budget=40, seed=0)
+    while len(candidates := search.ask()):             # [population, n_modules]; empty when it is done
+        objectives = search.tell(losses)               # of the candidates just asked, [population]
+
+probe    every module alone in one generation, then a trust region on the best few ("auto")
+cma      the same probes, then CMA-ES around them
+ngopt    as published: nevergrad's NGOpt from zero
+cobyla   what NGOpt is at small budgets: COBYLA from zero
+random   uniform in the box, for comparison
+
+A search never asks for more than its budget. The same seed and the same losses give the same candidates, bit for bit, so
+a search continues from its record by being asked and told again (composer.checkpoint).
+"""
+
+from composer.errors import SettingsError
+from composer.search.base import Search
+
+OPTIMIZERS = ("auto", "probe", "cma", "ngopt", "cobyla", "random")
+
+
+def make_search(
+    optimizer: str, *, count: int, budget: int, seed: int = 0, bound: float = 1.5, penalty: float = 0.05
+) -> Search:
+    """The named optimizer for `count` modules. Raises SettingsError if there is none of that name."""
+    from composer.search.probe import ProbeSearch
+    from composer.search.zero import CobylaSearch, NgoptSearch, RandomSearch
+
+    settings = {"count": count, "budget": budget, "seed": seed, "bound": bound, "penalty": penalty}
+    if optimizer in ("auto", "probe"):
+        return ProbeSearch(**settings)  # type: ignore[arg-type]
+    if optimizer == "cma":
+        return ProbeSearch(**settings, inner="cma")  # type: ignore[arg-type]
+    if optimizer == "ngopt":
+        return NgoptSearch(**settings)  # type: ignore[arg-type]
+    if optimizer == "cobyla":
+        return CobylaSearch(**settings)  # type: ignore[arg-type]
+    if optimizer == "random":
+        return RandomSearch(**settings)  # type: ignore[arg-type]
+    raise SettingsError(f"the optimizer must be one of {', '.join(OPTIMIZERS)}, not {optimizer!r}")
