@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from transformers import GenerationConfig
 
 from composer.adapters import Adapter
 from composer.base_model import BaseModel
@@ -175,6 +176,38 @@ class Evaluator:
         self.pulse()
         self.forwards += 1
         return self.model(**inputs)
+
+    def generate(self, prompts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
+        """Greedy continuations by the model's own generate, end token cut, at most `most` tokens each.
+
+        Decoders continue at the right edge, so their prompts are padded on the left; the mask keeps a state-space
+        model's state at zero there.
+        """
+        self.pulse()
+        width = max(len(p) for p in prompts)
+        left = not self.base.is_seq2seq
+        fill = [[self.pad] * (width - len(p)) for p in prompts]
+        zeros = [[0] * len(f) for f in fill]
+        ones = [[1] * len(p) for p in prompts]
+        ids = [f + list(p) if left else list(p) + f for f, p in zip(fill, prompts, strict=True)]
+        mask = [z + o if left else o + z for z, o in zip(zeros, ones, strict=True)]
+        end = int(self.base.tokenizer.eos_token_id)
+        output = self.model.generate(
+            input_ids=torch.tensor(ids, device=self.base.device),
+            attention_mask=torch.tensor(mask, device=self.base.device),
+            generation_config=GenerationConfig(
+                max_new_tokens=most,
+                do_sample=False,
+                num_beams=1,
+                eos_token_id=end,
+                pad_token_id=self.pad,
+                decoder_start_token_id=getattr(self.model.config, "decoder_start_token_id", None),
+            ),
+        )
+        answers = []
+        for row in output[:, width if left else 1 :].tolist():
+            answers.append(row[: row.index(end)] if end in row else row)
+        return answers
 
     @property
     def vocabulary(self) -> int:
