@@ -1,0 +1,207 @@
+"""modules/, modules/{owner}/{name}/, modules/{owner}/{name}/revisions/, base-models/."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from hub.accounts.models import Namespace, User
+from hub.api import ApiError, PagePagination
+from hub.registry import search as finder
+from hub.registry.api import serializers
+from hub.registry.api.representation import detail, item, lean_items
+from hub.registry.models import BaseModel, Module
+from hub.registry.services import (
+    PublishError,
+    RegistryError,
+    delete_module,
+    find_module,
+    find_revision,
+    metadata_of,
+    publish_revision,
+    require_write,
+    update_module,
+)
+from hub.registry.storage import FileCorrupt
+from hub.registry.uploads import uploaded
+
+ERRORS = {code: serializers.ErrorSerializer for code in (400, 401, 403, 404, 409, 413)}
+FILTERS = [
+    OpenApiParameter("search", str, description="Words, or beginnings of words; typos are forgiven."),
+    OpenApiParameter("base_model", str, description="Id of a base model; any facet may be repeated."),
+    OpenApiParameter("task", str),
+    OpenApiParameter("language", str),
+    OpenApiParameter("license", str),
+    OpenApiParameter("dataset", str),
+    OpenApiParameter("tag", str),
+    OpenApiParameter("type", str, description="PEFT type, such as LORA."),
+    OpenApiParameter("rank", int),
+    OpenApiParameter("author", str, description="Owner of the modules."),
+    OpenApiParameter("composable", bool, description="Only modules that can be composed here."),
+    OpenApiParameter("sort", str, enum=list(finder.SORTS), description="Default: relevance with a search, else newest."),
+    OpenApiParameter("page", int),
+    OpenApiParameter("page_size", int, description="At most 100."),
+]
+
+
+class RegistryView(APIView):
+    """Turns the registry's refusals into the API's errors."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, PublishError):
+            exc = ApiError(exc.code, exc.detail, exc.status, fields=_named(exc.fields))
+        elif isinstance(exc, RegistryError):
+            exc = ApiError(exc.code, exc.detail, exc.status)
+        elif isinstance(exc, FileCorrupt):
+            exc = ApiError(exc.code, str(exc), 503)
+        return super().handle_exception(exc)
+
+
+class ModuleListView(RegistryView):
+    parser_classes = [MultiPartParser, FormParser, JSONParser]
+
+    @extend_schema(operation_id="modules_list", parameters=FILTERS, responses=serializers.ModuleItemSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Find modules. `count`, `next`, `previous` and `results`."""
+        sort = request.query_params.get("sort", "")
+        if sort and sort not in finder.SORTS:
+            raise ApiError("bad_sort", f"sort must be one of {', '.join(finder.SORTS)}.", fields={"sort": ["Unknown order."]})
+        search = finder.read_search(request.query_params)
+        pages = PagePagination()
+        rows = pages.paginate_queryset(lean_items(finder.find(search, request.user)), request, self) or []
+        return pages.get_paginated_response([item(row, request) for row in rows])
+
+    @extend_schema(
+        operation_id="modules_create",
+        request={"multipart/form-data": serializers.ModuleCreateSerializer},
+        responses={201: serializers.ModuleDetailSerializer, **ERRORS},
+    )
+    def post(self, request: Request) -> Response:
+        """Publish a module. Everything is checked first; if anything is wrong, nothing is stored."""
+        form = serializers.ModuleCreateSerializer(data=_multipart(request))
+        form.is_valid(raise_exception=True)
+        namespace, name = _namespace(request, form.validated_data["name"])
+        with uploaded(form.validated_data["files"]) as files:
+            revision = publish_revision(
+                user=request.user,
+                namespace=namespace,
+                name=name,
+                files=files,
+                metadata=form.metadata(),
+                private=form.is_private(),
+            )
+        body = detail(revision.module, revision, request)
+        return Response(body, status=201, headers={"Location": body["url"]})
+
+
+class ModuleView(RegistryView):
+    @extend_schema(
+        operation_id="modules_read",
+        parameters=[OpenApiParameter("revision", str, description="main, v2 or a commit; default main.")],
+        responses={200: serializers.ModuleDetailSerializer, **ERRORS},
+    )
+    def get(self, request: Request, owner: str, name: str) -> Response:
+        """One module, its files, evaluations, revisions and parents."""
+        module = find_module(f"{owner}/{name}", request.user)
+        return Response(detail(module, find_revision(module, request.query_params.get("revision", "main")), request))
+
+    @extend_schema(
+        operation_id="modules_update",
+        request=serializers.ModulePatchSerializer,
+        responses={200: serializers.ModuleDetailSerializer, **ERRORS},
+    )
+    def patch(self, request: Request, owner: str, name: str) -> Response:
+        """Change what is said about a module, or who sees it."""
+        module = _own(request, owner, name)
+        form = serializers.ModulePatchSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        update_module(
+            user=request.user,
+            module=module,
+            metadata=form.metadata(metadata_of(module)),
+            private=form.is_private(module.is_private),
+        )
+        module = find_module(f"{owner}/{name}", request.user)
+        return Response(detail(module, find_revision(module), request))
+
+    @extend_schema(operation_id="modules_delete", responses={204: None, **ERRORS})
+    def delete(self, request: Request, owner: str, name: str) -> Response:
+        """Delete a module. Its name is never given again."""
+        module = _own(request, owner, name)
+        delete_module(user=request.user, module=module)
+        return Response(status=204)
+
+
+class RevisionListView(RegistryView):
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        operation_id="revisions_create",
+        request={"multipart/form-data": serializers.RevisionCreateSerializer},
+        responses={201: serializers.ModuleDetailSerializer, **ERRORS},
+    )
+    def post(self, request: Request, owner: str, name: str) -> Response:
+        """New files for a module; the ones before stay downloadable under their revision."""
+        module = _own(request, owner, name)
+        form = serializers.RevisionCreateSerializer(data=_multipart(request))
+        form.is_valid(raise_exception=True)
+        with uploaded(form.validated_data["files"]) as files:
+            revision = publish_revision(
+                user=request.user,
+                namespace=module.namespace,
+                name=module.name,
+                files=files,
+                metadata=form.metadata(metadata_of(module)),
+                message=form.validated_data.get("message", ""),
+                create=False,
+            )
+        return Response(detail(revision.module, revision, request), status=201)
+
+
+class BaseModelListView(RegistryView):
+    @extend_schema(operation_id="base_models_list", responses=serializers.BaseModelSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """The base models that compositions can be made on."""
+        pages = PagePagination()
+        rows = pages.paginate_queryset(BaseModel.objects.defer("layers"), request, self) or []
+        return pages.get_paginated_response(serializers.BaseModelSerializer(rows, many=True).data)
+
+
+def _own(request: Request, owner: str, name: str) -> Module:
+    """The module if the user may change it; 404 if they cannot even see it, else 403."""
+    module = find_module(f"{owner}/{name}", request.user)
+    require_write(request.user, module)  # type: ignore[arg-type]
+    return module
+
+
+def _namespace(request: Request, name: str) -> tuple[Namespace, str]:
+    """(namespace, name) of `name` or `owner/name`."""
+    assert isinstance(request.user, User)
+    owner, slash, rest = name.rpartition("/")
+    if not slash:
+        return request.user.namespace, name
+    namespace = None if "\0" in owner else Namespace.objects.filter(name__iexact=owner).first()
+    if namespace is None or not namespace.can_write(request.user):
+        raise PublishError("forbidden", f"You may not publish as {ascii(owner)[1:-1][:96]}.", "name", status=403)
+    return namespace, rest
+
+
+def _multipart(request: Request) -> Any:
+    """The form's data; `files` is every file sent under that name, `tags` and `languages` may be repeated."""
+    data = request.data
+    if not hasattr(data, "getlist"):
+        raise ApiError("multipart_needed", "Send multipart/form-data with the adapter's files in the field `files`.")
+    values: dict[str, Any] = {name: data.get(name) for name in data if name not in ("files", "tags", "languages")}
+    for name in ("tags", "languages"):
+        if name in data:
+            values[name] = data.getlist(name)
+    if "files" in request.FILES:
+        values["files"] = request.FILES.getlist("files")
+    return values
+
+
+def _named(fields: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {name or "non_field_errors": sentences for name, sentences in fields.items()}

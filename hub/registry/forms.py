@@ -1,0 +1,101 @@
+"""The forms of upload and edit. They collect; the services judge, and their problems are added to the fields."""
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+
+from hub.registry.models import BaseModel
+from hub.registry.services import ModuleMetadata, Problem, split_list
+
+LICENSES = ["apache-2.0", "mit", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc0-1.0", "openrail", "llama3", "gemma", "other"]
+
+
+class FilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Any number of files; cleans to a list."""
+
+    widget = FilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        files = data if isinstance(data, list | tuple) else [data] if data else []
+        if not files and self.required:
+            raise forms.ValidationError("Choose the files of an adapter: adapter_config.json and adapter_model.safetensors.")
+        # An empty file is judged by the service, like every other.
+        return list(files)
+
+
+class MetadataForm(forms.Form):
+    """What an author says about a module."""
+
+    summary = forms.CharField(required=False, max_length=200, help_text="One sentence: what does it do?")
+    task = forms.CharField(required=False, max_length=64, help_text="A short name of the task, such as antonym or translation.")
+    base_model = forms.CharField(
+        required=False, max_length=200, help_text="Read from adapter_config.json if you leave it empty.", widget=forms.TextInput(attrs={"list": "base-models"})
+    )
+    tags = forms.CharField(required=False, max_length=900, help_text="Separated by commas.")
+    languages = forms.CharField(required=False, max_length=400, help_text="Codes such as en, de, separated by commas.")
+    license = forms.CharField(
+        required=False, max_length=64, label="Licence", help_text="Of the weights, for example apache-2.0.", widget=forms.TextInput(attrs={"list": "licenses"})
+    )
+    dataset = forms.CharField(required=False, max_length=200, help_text="What it was trained on.")
+    prompt_template = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 4, "class": "mono"}),
+        help_text="The text the module was trained with: <code>{input}</code> once, and <code>{output}</code> at the end.",
+    )
+
+    @property
+    def base_models(self) -> list[str]:
+        return list(BaseModel.objects.values_list("model_id", flat=True))
+
+    @property
+    def licenses(self) -> list[str]:
+        return LICENSES
+
+    def metadata(self) -> ModuleMetadata:
+        data = self.cleaned_data
+        return ModuleMetadata(
+            summary=data["summary"],
+            task=data["task"],
+            tags=split_list(data["tags"]),
+            languages=split_list(data["languages"]),
+            license=data["license"],
+            dataset=data["dataset"],
+            # Browsers send CR LF, a trailing line break is never meant
+            prompt_template=data["prompt_template"].replace("\r\n", "\n").strip("\n"),
+            base_model=data["base_model"],
+        )
+
+    def add_problems(self, problems: list[Problem]) -> None:
+        for problem in problems:
+            self.add_error(problem.field if problem.field in self.fields else None, problem.detail)
+
+
+class VisibilityForm(forms.Form):
+    private = forms.BooleanField(required=False, label="Private: only you see it")
+
+
+class EditForm(VisibilityForm, MetadataForm):
+    """Metadata and visibility of a module that is there."""
+
+
+class UploadForm(VisibilityForm, MetadataForm):
+    """A new module."""
+
+    name = forms.CharField(max_length=96, help_text="Letters, digits, “-”, “_” and “.”. It stays the module's address.")
+    files = FilesField()
+    field_order = ["files", "name"]
+
+
+class RevisionForm(MetadataForm):
+    """New files for a module that is there."""
+
+    files = FilesField()
+    message = forms.CharField(required=False, max_length=200, help_text="What changed?")
+    field_order = ["files", "message"]

@@ -1,0 +1,1 @@
+"""The registry's pages: parse, call a service, render."""

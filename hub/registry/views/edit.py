@@ -1,0 +1,58 @@
+"""Change what is said about a module, who sees it, or delete it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from hub.accounts.models import User
+from hub.registry.forms import EditForm
+from hub.registry.services import ModuleMetadata, PublishError, delete_module, metadata_of, update_module
+from hub.registry.views.module import visible_module
+
+
+def metadata_initial(metadata: ModuleMetadata) -> dict[str, Any]:
+    """The metadata as a form shows it."""
+    fields = ("summary", "task", "license", "dataset", "prompt_template", "base_model")
+    values: dict[str, Any] = {name: getattr(metadata, name) for name in fields}
+    return values | {"tags": ", ".join(metadata.tags), "languages": ", ".join(metadata.languages)}
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    assert isinstance(request.user, User)
+    module = visible_module(request, owner, name)
+    if not module.can_write(request.user):
+        raise Http404
+    form = EditForm(initial=metadata_initial(metadata_of(module)) | {"private": module.is_private})
+    if request.method == "POST":
+        form = EditForm(request.POST)
+        if form.is_valid():
+            try:
+                update_module(user=request.user, module=module, metadata=form.metadata(), private=form.cleaned_data["private"])
+            except PublishError as error:
+                form.add_problems(error.problems)
+            else:
+                messages.success(request, "Saved.")
+                return redirect(module)
+    context = {"form": form, "module": module}
+    return render(request, "registry/edit.html", context, status=400 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    assert isinstance(request.user, User)
+    module = visible_module(request, owner, name)
+    if not module.can_write(request.user):
+        raise Http404
+    if request.POST.get("confirm") != module.full_name:
+        messages.error(request, f"Nothing was deleted: type {module.full_name} to confirm.")
+        return redirect("module-edit", owner=module.namespace.name, name=module.name)
+    delete_module(user=request.user, module=module)
+    messages.success(request, f"{module.full_name} is deleted. Its name will not be used again.")
+    return redirect("profile", owner=module.namespace.name)

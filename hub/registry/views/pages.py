@@ -1,0 +1,89 @@
+"""Home, the list of modules, and a person's profile."""
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from hub.accounts.models import Namespace
+from hub.registry import search as finder
+from hub.registry.cards import cards, lean
+from hub.registry.models import Module
+
+PAGE_SIZE = 24
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    rows = Module.objects.visible_to(request.user)
+    context = {
+        "newest": cards(lean(rows.order_by("-created_at", "-pk"))[:6]),
+        "popular": cards(lean(rows.filter(downloads__gt=0).order_by("-downloads", "-pk"))[:6]),
+        "total": rows.count(),
+    }
+    return render(request, "registry/home.html", context)
+
+
+@require_safe
+def browse(request: HttpRequest) -> HttpResponse:
+    """The list; htmx asks for the same address while somebody types, and gets the results alone."""
+    search = finder.read_search(request.GET)
+    rows = finder.find(search, request.user)
+    page = Paginator(lean(rows), PAGE_SIZE).get_page(request.GET.get("page"))
+    query = request.GET.copy()
+    query.pop("page", None)
+    context = {
+        "search": search,
+        "search_text": search.text,
+        "page": page,
+        "cards": cards(page.object_list),
+        "facets": _facet_links(request, search),
+        "sorts": _sort_links(request, search),
+        "query": f"{query.urlencode()}&" if query else "",
+        "kept": [(key, value) for key in query if key != "search" for value in query.getlist(key)],
+    }
+    part = request.headers.get("HX-Request") == "true" and request.headers.get("HX-Target") == "results"
+    return render(request, "registry/_results.html" if part else "registry/browse.html", context)
+
+
+@require_safe
+def profile(request: HttpRequest, owner: str) -> HttpResponse:
+    namespace = get_object_or_404(Namespace.objects.select_related("user"), name__iexact=owner.replace("\0", ""))
+    if namespace.user is not None and not namespace.user.is_active:
+        return render(request, "404.html", status=404)
+    rows = Module.objects.visible_to(request.user).filter(namespace=namespace).order_by("-created_at", "-pk")
+    page = Paginator(lean(rows), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "namespace": namespace,
+        "page": page,
+        "cards": cards(page.object_list),
+        "is_me": namespace.can_write(request.user),
+    }
+    return render(request, "registry/profile.html", context)
+
+
+def _facet_links(request: HttpRequest, search: finder.Search) -> list[dict[str, object]]:
+    """The facets with, for every value, the address that chooses it or lets it go."""
+    found = []
+    for facet in finder.facets(search, request.user):
+        values = []
+        for value in facet.values:
+            query = request.GET.copy()
+            query.pop("page", None)
+            others = [v for v in query.getlist(facet.key) if v != value.value]
+            query.setlist(facet.key, others if value.chosen else [*others, value.value])
+            values.append({"value": value, "url": f"?{query.urlencode()}"})
+        found.append({"facet": facet, "values": values})
+    return found
+
+
+def _sort_links(request: HttpRequest, search: finder.Search) -> list[dict[str, object]]:
+    links = []
+    for key, label in finder.SORTS.items():
+        if key == "relevance" and not search.text:
+            continue
+        query = request.GET.copy()
+        query.pop("page", None)
+        query["sort"] = key
+        links.append({"label": label, "url": f"?{query.urlencode()}", "chosen": key == search.sort})
+    return links
