@@ -44,6 +44,7 @@ OPTIONS = (
 )
 
 _holds: dict[Path, IO[str]] = {}
+_keepers: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 class EmbeddedError(Exception):
@@ -86,7 +87,7 @@ def ensure_running(data: Path, *, options: tuple[str, ...] = ()) -> None:
             return
         (data / "logs").mkdir(exist_ok=True)
         with open(data / "logs" / "postgres.log", "ab") as log:
-            keeper = subprocess.Popen(
+            keeper = _keepers[data] = subprocess.Popen(
                 [sys.executable, "-m", "hub.embedded", str(data), *options],
                 cwd=Path(__file__).resolve().parent.parent,
                 stdin=subprocess.DEVNULL,
@@ -115,14 +116,13 @@ def stop(data: Path, *, seconds: float = STOP_SECONDS) -> bool:
     """Let go of the server and wait until it has stopped. False if others still hold it after `seconds`."""
     release(data)
     deadline = time.monotonic() + seconds
-    while (pid := _server_pid(data / "postgres")) is not None:
+    while _server_pid(data.resolve() / "postgres") is not None:
         if time.monotonic() > deadline:
             return False
-        with suppress(ChildProcessError):
-            os.waitpid(-1, os.WNOHANG)  # a keeper that this process started
-        if not Path(f"/proc/{pid}").exists():
-            break
         time.sleep(0.05)
+    if keeper := _keepers.pop(data.resolve(), None):
+        with suppress(subprocess.TimeoutExpired):
+            keeper.wait(2)
     return True
 
 

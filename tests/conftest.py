@@ -21,7 +21,10 @@ os.environ |= {
     "HF_HUB_OFFLINE": "1",
 }
 
+import django  # noqa: E402
 import pytest  # noqa: E402
+
+django.setup()
 
 
 def pytest_unconfigure() -> None:
