@@ -16,8 +16,7 @@ a search continues from its record by being asked and told again (composer.check
 
 from composer.errors import SettingsError
 from composer.search.base import Search
-
-OPTIMIZERS = ("auto", "probe", "cma", "ngopt", "cobyla", "random")
+from composer.settings import OPTIMIZERS
 
 
 def make_search(

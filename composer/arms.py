@@ -1,0 +1,162 @@
+"""What a composition is compared with, on the same rows, with intervals; and the plain sentence that follows."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from composer.decode import row_results
+from composer.evaluator import Evaluator
+from composer.examples import Example
+from composer.generate import RowResults
+
+RESAMPLES = 2_000
+Z = 1.96  # of a 95 % interval
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to answer, measured. loss: nats per answer token, mean over rows, with its 95 % bootstrap interval;
+    exact_match: share of right answers, with its 95 % Wilson interval; weights: one per module, empty if it has none;
+    answers: {"input", "expected", "answer", "correct", "loss"} of every row."""
+
+    key: str
+    label: str
+    loss: float
+    loss_low: float
+    loss_high: float
+    exact_match: float
+    exact_low: float
+    exact_high: float
+    n: int
+    weights: list[float]
+    answers: list[dict[str, Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def row_losses(self) -> NDArray[np.float64]:
+        return np.array([row["loss"] for row in self.answers])
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSpec:
+    """An arm to measure. gates: its weights of the evaluator's adapters; weights: those to report, of the modules."""
+
+    key: str
+    label: str
+    gates: NDArray[np.float64]
+    weights: list[float]
+
+
+def measure_arms(
+    evaluator: Evaluator,
+    specs: Sequence[ArmSpec],
+    rows: Sequence[Example],
+    template: str,
+    *,
+    max_new_tokens: int = 32,
+) -> list[Arm]:
+    """All arms on all rows, in common batches."""
+    weights = np.stack([spec.gates for spec in specs])
+    results = row_results(evaluator, weights, rows, template, max_new_tokens=max_new_tokens)
+    return [make_arm(spec, result, rows) for spec, result in zip(specs, results, strict=True)]
+
+
+def make_arm(spec: ArmSpec, results: RowResults, rows: Sequence[Example]) -> Arm:
+    losses = np.array(results.losses)
+    loss_low, loss_high = mean_interval(losses)
+    right = sum(results.correct)
+    exact_low, exact_high = wilson_interval(right, len(rows))
+    return Arm(
+        key=spec.key,
+        label=spec.label,
+        loss=float(losses.mean()),
+        loss_low=loss_low,
+        loss_high=loss_high,
+        exact_match=right / len(rows),
+        exact_low=exact_low,
+        exact_high=exact_high,
+        n=len(rows),
+        weights=spec.weights,
+        answers=[
+            {"input": row.input, "expected": row.output, "answer": answer, "correct": correct, "loss": loss}
+            for row, answer, correct, loss in zip(
+                rows, results.answers, results.correct, results.losses, strict=True
+            )
+        ],
+    )
+
+
+def mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of the mean, over rows; the same values give the same interval."""
+    if not np.isfinite(values).all():
+        return math.nan, math.nan
+    draws = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
+    low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def wilson_interval(right: int, n: int) -> tuple[float, float]:
+    """95 % score interval of a share (Wilson 1927): honest for few rows, and for none or all right."""
+    share, z2 = right / n, Z * Z
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def judge(arms: Sequence[Arm], *, held_out: bool) -> dict[str, Any]:
+    """The verdict: whether the composition beats the base model and the best single module, by how much, in words.
+
+    gain_*: loss of the other minus that of the composition, nats per answer token (positive: the composition is better),
+    with a paired 95 % bootstrap interval over rows. beats_*: gain > 0. sure_*: the interval excludes zero.
+    """
+    by_key = {arm.key: arm for arm in arms}
+    mine = by_key["composition"]
+    verdict: dict[str, Any] = {"held_out": held_out, "n": mine.n}
+    for key in ("base", "best_single", "uniform"):
+        if key not in by_key:
+            continue
+        gains = by_key[key].row_losses - mine.row_losses
+        low, high = mean_interval(gains)
+        gain = float(gains.mean())
+        verdict |= {
+            f"beats_{key}": bool(gain > 0),
+            f"sure_{key}": bool(low > 0),
+            f"gain_{key}": gain,
+            f"gain_{key}_low": low,
+            f"gain_{key}_high": high,
+            f"exact_gain_{key}": mine.exact_match - by_key[key].exact_match,
+        }
+    best = min(arms, key=lambda arm: (not math.isfinite(arm.loss), arm.loss))
+    verdict["best_arm"] = best.key
+    verdict["text"] = _sentence(by_key, verdict, best)
+    return verdict
+
+
+def _sentence(arms: dict[str, Arm], verdict: dict[str, Any], best: Arm) -> str:
+    mine, base = arms["composition"], arms["base"]
+    rows = f"{mine.n} held-out row{'s' * (mine.n != 1)}" if verdict["held_out"] else (
+        f"the {mine.n} example{'s' * (mine.n != 1)} it was searched on, which says little about other rows"
+    )
+    figures = (
+        f"loss {mine.loss:.2f} against {base.loss:.2f} of the base model, "
+        f"exact match {mine.exact_match:.0%} against {base.exact_match:.0%}, on {rows}"
+    )
+    if not verdict["beats_base"]:
+        return f"No gain: the composition is not better than the base model ({figures})."
+    single = arms.get("best_single")
+    opening = "The composition beats the base model" if verdict["sure_base"] else "The composition is a little better than the base model"
+    text = f"{opening} ({figures})."
+    if single is None:
+        return text
+    against = f"the best single module (loss {single.loss:.2f}, exact match {single.exact_match:.0%})"
+    if verdict.get("sure_best_single"):
+        return f"{text} It also beats {against}."
+    if verdict.get("beats_best_single"):
+        return f"{text} It is level with {against}."
+    return f"{text} But {against} does as well or better: consider that one alone."

@@ -1,0 +1,329 @@
+"""compose(): from a base model, adapters and a few examples to one adapter, compared with what it must beat."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from composer.adapters import Adapter
+from composer.arms import Arm, ArmSpec, judge, measure_arms
+from composer.base_model import BaseModel
+from composer.checkpoint import Generation, stored_losses
+from composer.errors import ComposerError, IncompatibleAdapters
+from composer.evaluator import Evaluator
+from composer.examples import Example, check_examples, examples_hash
+from composer.methods import combine, compress
+from composer.prompts import EncodedRow, encode_examples
+from composer.recipe import make_recipe
+from composer.search import Search, make_search
+from composer.select import select_modules
+from composer.settings import ComposeSettings
+
+__all__ = ["ComposeSettings", "Composition", "Progress", "compose"]
+
+Array = NDArray[np.float64]
+FINALISTS = 3
+STORED = torch.float16  # how the result will be written; it is measured as it will be read back
+MOST_LOSS_TO_RANK = 0.01  # nats: what compression may cost before the rank is doubled
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where compose() is. generation is set once for each generation that is done; between, it is None and the call
+    only gives the caller a chance to stop (by raising SearchStopped) and to say that it is alive."""
+
+    stage: Literal["select", "search", "evaluate", "write"]
+    evaluations: int
+    budget: int
+    generation: Generation | None = None
+    best_loss: float | None = None
+    best_weights: list[float] | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """The result. Lists over modules follow the order of the adapters given.
+
+    loss, start_loss, loss_after_compression: nats per answer token on the examples: of the chosen weights, of the bare
+    base model, and of the adapter as it will be stored. probes: each module's own loss, None where it was not computed.
+    arms: measured on the held-out rows, or (held_out False) on the examples themselves. not_finite: candidates dropped.
+    """
+
+    names: list[str]
+    weights: list[float]
+    loss: float
+    start_loss: float
+    evaluations: int
+    selection_evaluations: int
+    seconds: float
+    method: str
+    optimizer: str
+    generations: list[Generation]
+    probes: list[float | None]
+    adapter: Adapter
+    compression_error: float
+    loss_after_compression: float
+    rank: int
+    arms: list[Arm]
+    held_out: bool
+    verdict: dict[str, Any]
+    not_finite: int
+    base_model: str
+    base_fingerprint: str
+    arithmetic: str
+    settings: ComposeSettings
+    examples_sha256: str
+    example_count: int
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> list[dict[str, Any]]:
+        """A few answers of the composition."""
+        return next(arm for arm in self.arms if arm.key == "composition").answers[:10]
+
+    def recipe(self, modules: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
+        return make_recipe(self, modules)
+
+
+def compose(
+    base: BaseModel,
+    adapters: Sequence[Adapter],
+    examples: Sequence[Example],
+    *,
+    holdout: Sequence[Example] = (),
+    settings: ComposeSettings | None = None,
+    history: Sequence[Generation] = (),
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Composition:
+    """Search the weights whose combination of the adapters answers the examples best, and measure what came out.
+
+    history: the generations of an earlier run with the same arguments; the search continues from them, bit for bit.
+    on_progress is called often and may raise SearchStopped. The base model is left as it was.
+
+    Raises IncompatibleAdapters, AdapterError (does_not_fit_base), ExampleError, SettingsError.
+    """
+    settings = settings or ComposeSettings()
+    run = _Run(base, list(adapters), list(examples), settings, on_progress or (lambda progress: None))
+    chosen = run.select()
+    search = run.search(chosen, history)
+    weights, loss = run.choose(search, chosen)
+    adapter, error, stored_loss = run.write(weights, loss)
+    arms = run.measure(weights, adapter, list(holdout) or list(examples))
+    return Composition(
+        names=[a.name for a in adapters],
+        weights=weights.tolist(),
+        loss=loss,
+        start_loss=run.start_loss,
+        evaluations=len(search.losses),
+        selection_evaluations=run.selection_evaluations,
+        seconds=time.perf_counter() - run.began,
+        method=run.method,
+        optimizer=run.optimizer,
+        generations=run.generations,
+        probes=[None if np.isnan(p) else float(p) for p in run.probes],
+        adapter=adapter,
+        compression_error=error,
+        loss_after_compression=stored_loss,
+        rank=adapter.rank,
+        arms=arms,
+        held_out=bool(holdout),
+        verdict=judge(arms, held_out=bool(holdout)),
+        not_finite=int((~np.isfinite(search.losses)).sum()),
+        base_model=base.model_id,
+        base_fingerprint=base.fingerprint,
+        arithmetic=str(run.evaluator.dtype).removeprefix("torch."),
+        settings=settings,
+        examples_sha256=examples_hash(examples),
+        example_count=len(examples),
+        timings=run.timings,
+    )
+
+
+class _Run:
+    """The state of one call of compose(); its methods are the stages, in their order."""
+
+    def __init__(
+        self,
+        base: BaseModel,
+        adapters: list[Adapter],
+        examples: list[Example],
+        settings: ComposeSettings,
+        report: Callable[[Progress], None],
+    ) -> None:
+        self.began = self._lap = time.perf_counter()
+        if not adapters:
+            raise IncompatibleAdapters("choose at least one module to compose")
+        check_examples(examples)
+        self.base, self.adapters, self.examples, self.settings, self.report = base, adapters, examples, settings, report
+        self.method = "deltas" if settings.method == "auto" else settings.method
+        self.optimizer = "probe" if settings.optimizer == "auto" else settings.optimizer
+        self.stage: Literal["select", "search", "evaluate", "write"] = "select"
+        self.rows = self.encode(examples)
+        self.evaluator = Evaluator(base, adapters, method=self.method, pulse=self.pulse)
+        self.generations: list[Generation] = []
+        self.timings: dict[str, float] = {}
+        self.evaluations = self.selection_evaluations = 0
+        self.probes = np.full(len(adapters), np.nan)
+        self.best: tuple[float, Array] | None = None
+        self.start_loss = float(self.evaluator.mean_losses(np.zeros((1, len(adapters))), self.rows)[0])
+
+    def select(self) -> list[int]:
+        """The indices of the adapters to search over: all, or the best of many."""
+        most = self.settings.max_modules
+        chosen = list(range(len(self.adapters)))
+        if len(chosen) > most:
+            self.tell(f"trying {len(chosen)} modules alone on a few examples")
+            selection = select_modules(self.evaluator, self.rows, most=most)
+            self.probes = np.array(selection.losses)
+            self.selection_evaluations = selection.evaluations
+            chosen = selection.kept
+        self.lap("select")
+        return chosen
+
+    def search(self, chosen: list[int], history: Sequence[Generation]) -> Search:
+        """Ask, evaluate a whole generation, tell, report; until the budget is spent or the search is done."""
+        self.stage = "search"
+        settings = self.settings
+        search = make_search(
+            self.optimizer,
+            count=len(chosen),
+            budget=settings.budget,
+            seed=settings.seed,
+            bound=settings.bound,
+            penalty=settings.penalty,
+        )
+        try:
+            while len(candidates := search.ask()):
+                whole = self.whole(candidates, chosen)
+                if len(self.generations) < len(history):
+                    losses = stored_losses(history, len(self.generations), whole)
+                else:
+                    losses = self.losses(whole)
+                objectives = search.tell(losses)
+                self.note(whole, losses)
+                self.evaluations += len(candidates)
+                generation = Generation.of(len(self.generations), whole, losses, objectives)
+                self.generations.append(generation)
+                self.tell(f"generation {generation.index + 1}", generation)
+        finally:
+            search.close()
+        self.lap("search")
+        return search
+
+    def losses(self, candidates: Array) -> Array:
+        """Of each candidate, [population]; those that the selection has computed already are looked up."""
+        single = np.count_nonzero(candidates, axis=1) == 1
+        module = candidates.argmax(axis=1)
+        known = single & (candidates.max(axis=1) == 1) & ~np.isnan(self.probes[module]) & (self.selection_evaluations > 0)
+        losses = np.where(known, self.probes[module], np.nan)
+        if not known.all():
+            losses[~known] = self.evaluator.mean_losses(candidates[~known], self.rows)
+        return losses
+
+    def choose(self, search: Search, chosen: list[int]) -> tuple[Array, float]:
+        """The best weights, [n_modules], and their loss in float32; bf16 searches are too coarse to tell finalists apart."""
+        finalists = self.whole(search.finalists(FINALISTS), chosen)
+        losses = self.exact_evaluator().mean_losses(finalists, self.rows)
+        if not np.isfinite(losses).any():
+            raise ComposerError(
+                "every combination that was tried makes the model overflow: leave out modules with huge values",
+                code="not_finite",
+            )
+        if self.evaluator.dtype == torch.float32:
+            return finalists[0], float(losses[0])  # already in the order of their objectives
+        best = int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
+        return finalists[best], float(losses[best])
+
+    def write(self, weights: Array, loss: float) -> tuple[Adapter, float, float]:
+        """The adapter compressed to the wanted rank or, where that costs loss, a higher one; its error and its loss."""
+        self.stage = "write"
+        self.tell("compressing the composition")
+        exact = combine(self.method, self.adapters, list(weights))
+        rank = self.settings.rank
+        while True:
+            small, error = compress(exact, rank)
+            small = small.rounded(STORED)
+            alone = Evaluator(self.base, [small], dtype=torch.float32, pulse=self.pulse)
+            small_loss = float(alone.mean_losses(np.ones((1, 1)), self.rows)[0])
+            if rank >= exact.rank or not small_loss > loss + max(MOST_LOSS_TO_RANK, 0.02 * loss):
+                break
+            rank *= 2
+        self.lap("write")
+        return small, error, small_loss
+
+    def measure(self, weights: Array, adapter: Adapter, rows: list[Example]) -> list[Arm]:
+        """The arms on the rows: the bare base model, the best single module, the uniform mean, the composition."""
+        self.stage = "evaluate"
+        self.tell(f"comparing on {len(rows)} rows")
+        count = len(self.adapters)
+        if np.isnan(self.probes).all():
+            self.probes = self.evaluator.mean_losses(np.eye(count), self.rows)
+            self.selection_evaluations += count
+        specs = [ArmSpec("base", "Base model", np.zeros(count + 1), [0.0] * count)]
+        finite = np.where(np.isfinite(self.probes), self.probes, np.inf)
+        best = int(np.argmin(finite))
+        single = np.eye(count)[best]
+        uniform = np.full(count, 1 / count)
+        specs += [
+            ArmSpec("best_single", f"Best single module ({self.adapters[best].name})", np.append(single, 0), single.tolist()),
+            ArmSpec("uniform", "Uniform mean", np.append(uniform, 0), uniform.tolist()),
+            ArmSpec("composition", "Composition", np.eye(count + 1)[count], weights.tolist()),
+        ]
+        evaluator = Evaluator(self.base, [*self.adapters, adapter], pulse=self.pulse)
+        arms = measure_arms(
+            evaluator, specs, rows, self.settings.template, max_new_tokens=self.settings.max_new_tokens
+        )
+        self.lap("evaluate")
+        return arms
+
+    def encode(self, examples: Sequence[Example]) -> list[EncodedRow]:
+        base = self.base
+        return encode_examples(
+            base.tokenizer, examples, self.settings.template, seq2seq=base.is_seq2seq, limit=base.context_length
+        )
+
+    def exact_evaluator(self) -> Evaluator:
+        if self.evaluator.dtype == torch.float32:
+            return self.evaluator
+        return Evaluator(self.base, self.adapters, method=self.method, dtype=torch.float32, pulse=self.pulse)
+
+    def whole(self, candidates: Array, chosen: list[int]) -> Array:
+        """Weights of the chosen modules as weights of all modules, [population, n_modules]."""
+        whole = np.zeros((len(candidates), len(self.adapters)))
+        whole[:, chosen] = candidates
+        return whole
+
+    def note(self, candidates: Array, losses: Array) -> None:
+        """Remember the best loss, and what each module does alone."""
+        for candidate, loss in zip(candidates, losses, strict=True):
+            if np.count_nonzero(candidate) == 1 and candidate.max() == 1:
+                self.probes[int(candidate.argmax())] = loss
+            if np.isfinite(loss) and (self.best is None or loss < self.best[0]):
+                self.best = (float(loss), candidate)
+
+    def pulse(self) -> None:
+        self.tell("")
+
+    def tell(self, message: str, generation: Generation | None = None) -> None:
+        self.report(
+            Progress(
+                stage=self.stage,
+                evaluations=self.evaluations,
+                budget=self.settings.budget,
+                generation=generation,
+                best_loss=self.best[0] if self.best else None,
+                best_weights=self.best[1].tolist() if self.best else None,
+                message=message,
+            )
+        )
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.timings[stage] = now - self._lap
+        self._lap = now
+

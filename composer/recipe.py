@@ -1,0 +1,42 @@
+"""The file from which a composition is made again."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import composer
+
+if TYPE_CHECKING:
+    from composer.compose import Composition
+
+FORMAT = 1
+PACKAGES = ("torch", "transformers", "numpy", "scipy", "cma", "nevergrad")
+
+
+def make_recipe(composition: "Composition", modules: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Everything that decides the result, as JSON-able values.
+
+    modules: one dict per module given to compose, with whatever identifies it to the caller (name, revision);
+    the adapters' names if None. Each gets its "weight" and, where it was probed, the "loss" it had alone.
+    """
+    named = modules or [{"name": name} for name in composition.names]
+    return {
+        "format": FORMAT,
+        "base_model": composition.base_model,
+        "base_fingerprint": composition.base_fingerprint,
+        "modules": [
+            {**module, "weight": weight, "loss": probe}
+            for module, weight, probe in zip(named, composition.weights, composition.probes, strict=True)
+        ],
+        "method": composition.method,
+        "optimizer": composition.optimizer,
+        "settings": asdict(composition.settings),
+        "examples_sha256": composition.examples_sha256,
+        "examples": composition.example_count,
+        "evaluations": composition.evaluations,
+        "loss": composition.loss,
+        "rank": composition.rank,
+        "arithmetic": composition.arithmetic,
+        "versions": {"composer": composer.__version__} | {name: version(name) for name in PACKAGES},
+    }
