@@ -36,7 +36,7 @@ def collect_static(say: Say) -> None:
         return
     digest = hashlib.sha256()
     for finder in get_finders():
-        for path, storage in finder.list([]):  # type: ignore[attr-defined]
+        for path, storage in finder.list([]):
             status = os.stat(storage.path(path))
             digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
     if _is_done("static", digest.hexdigest()) and (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():

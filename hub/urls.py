@@ -2,13 +2,20 @@
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.urls import include, path, re_path
+from django.shortcuts import redirect, render
+from django.templatetags.static import static
+from django.urls import URLPattern, URLResolver, include, is_valid_path, path, re_path
 
 from hub import api, api_docs, health
+from hub.accounts.names import RESERVED
 from hub.registry.urls import catchall_urls, site_urls
 
-api_v1 = [
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    return redirect(static("favicon.svg"))
+
+
+api_v1: list[URLPattern | URLResolver] = [
     path("schema/", api_docs.SchemaView.as_view(), name="api-schema"),
     path("docs/", api_docs.docs, name="api-docs"),
     path("", include("hub.registry.api_urls")),
@@ -21,6 +28,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("api/v1/", include(api_v1)),
     re_path(r"^api/", api.not_found),
+    path("favicon.ico", favicon),
     path("admin/", admin.site.urls),
     path("", include("hub.accounts.urls")),
     path("", include("hub.jobs.urls")),
@@ -32,7 +40,15 @@ urlpatterns = [
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/api/"):
         return api.not_found(request)
+    with_slash = f"{request.path}/"
+    if request.method == "GET" and _is_own_page(with_slash):  # /signin: Django sees the catch-all's /{owner}
+        return redirect(with_slash)
     return render(request, "404.html", status=404)
+
+
+def _is_own_page(path: str) -> bool:
+    """Is this an address of the site itself, rather than one of the catch-all?"""
+    return path.split("/")[1] in RESERVED and bool(is_valid_path(path))
 
 
 handler404 = page_not_found
