@@ -1,8 +1,8 @@
 """Train the starter modules again, or modules of your own, by the recipe in tasks.json.
 
-    python starter/train.py --base DIR --data DIR [--only NAME ...] [--threads 2] [--out starter]
+    python starter/train.py --data DIR [--base DIR] [--only NAME ...] [--threads 2] [--out starter]
 
---base: a base model folder (`make run` makes one: data/base-models/smollm2-135m-instruct)
+--base: a base model folder; `make run` makes the default one, data/base-models/smollm2-135m-instruct
 --data: a folder with <task>.jsonl files of rows {"input", "output", "split": "train" | "valid"}
 
 A module that has been trained already is left alone; delete its folder to train it again.
@@ -10,6 +10,7 @@ A module that has been trained already is left alone; delete its folder to train
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -33,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--base", type=Path, required=True)
+    parser.add_argument("--base", type=Path, default=default_base())
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=HERE)
     parser.add_argument("--only", nargs="*", default=[])
@@ -44,6 +45,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    if not arguments.base.is_dir():
+        parser.error(f"there is no base model in {arguments.base}: run `make run` once, or give --base")
     recipe = json.loads((HERE / "tasks.json").read_text())
     share, shares = map(int, arguments.share.split("/"))
     tasks = [t for t in recipe["tasks"][share::shares] if not arguments.only or t["name"] in arguments.only]
@@ -57,6 +60,11 @@ def main() -> None:
             print(f"{task['name']}: {rows} does not exist; skipped", file=sys.stderr)
             continue
         train_module(base, recipe, task, rows, arguments.out / task["name"])
+
+
+def default_base() -> Path:
+    """Where the hub keeps the base model of the recipe."""
+    return Path(os.environ.get("HUB_DATA") or HERE.parent / "data") / "base-models" / "smollm2-135m-instruct"
 
 
 def train_module(base: BaseModel, recipe: dict, task: dict, rows: Path, folder: Path) -> None:
