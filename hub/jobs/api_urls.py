@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from hub.jobs import api
+
+urlpatterns = [
+    path("jobs/", api.JobsView.as_view(), name="api-jobs"),
+    path("jobs/<int:job_id>/", api.JobView.as_view(), name="api-job"),
+    path("jobs/<int:job_id>/candidates/", api.CandidatesView.as_view(), name="api-job-candidates"),
+    path("jobs/<int:job_id>/cancel/", api.CancelView.as_view(), name="api-job-cancel"),
+]

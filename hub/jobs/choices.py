@@ -1,6 +1,4 @@
-"""What can be chosen in the form and over the API; the first of each is the default. Torch-free, so told here again
-(tests/hub/jobs/test_choices.py holds it to what composer offers).
-"""
+"""The composer's methods and optimizers in words for people; tests/hub/jobs/test_compose_form.py keeps them complete."""
 
 METHODS = {
     "auto": "Automatic: deltas",
@@ -11,5 +9,7 @@ OPTIMIZERS = {
     "auto": "Automatic: probe",
     "probe": "Probe: try each module alone, then search around the best few",
     "cma": "CMA-ES: good with a budget of 300 and more",
-    "ngopt": "NGOpt: as LoraHub published it (COBYLA)",
+    "ngopt": "NGOpt: as LoraHub published it",
+    "cobyla": "COBYLA: what NGOpt is at small budgets",
+    "random": "Random: for comparison",
 }

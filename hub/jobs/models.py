@@ -59,8 +59,9 @@ class Job(models.Model):
         LOAD = "load", "Loading the base model and the modules"
         SELECT = "select", "Trying each module alone"
         SEARCH = "search", "Searching for the best weights"
+        WRITE = "write", "Compressing the result"
         EVALUATE = "evaluate", "Comparing the result"
-        WRITE = "write", "Writing the new module"
+        PUBLISH = "publish", "Publishing the new module"
 
     UNFINISHED = (Status.QUEUED, Status.RUNNING)
     FINISHED = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
@@ -183,7 +184,8 @@ class JobModule(models.Model):
 class Generation(models.Model):
     """What one step of the search tried: the unit of checkpointing and of progress.
 
-    candidates: [population][n_modules] weights; losses, objectives: [population]; best_*: best so far, this one included.
+    candidates: [population][n_modules] weights; losses, objectives: [population], None where not finite; best_*: the best so
+    far, this generation included.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="generations")
@@ -192,7 +194,7 @@ class Generation(models.Model):
     losses = ExactJSONField()
     objectives = ExactJSONField()
     candidates_hash = models.CharField(max_length=64)
-    best_loss = models.FloatField()
+    best_loss = models.FloatField(null=True)
     best_weights = ExactJSONField()
     evaluations = models.PositiveIntegerField()  # in all, this generation included
     lease_token = models.PositiveBigIntegerField()  # of the attempt that wrote it

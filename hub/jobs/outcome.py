@@ -1,7 +1,6 @@
 """The writes of a run, each behind the fence: none of them happens once another worker has the job."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db.models import F
 from django.db.models.functions import Greatest
@@ -16,10 +15,10 @@ def checkpoint(
     *,
     index: int,
     candidates: list[list[float]],
-    losses: list[float],
-    objectives: list[float],
+    losses: list[float | None],
+    objectives: list[float | None],
     candidates_hash: str,
-    best_loss: float,
+    best_loss: float | None,
     best_weights: list[float],
     evaluations: int,
 ) -> None:
@@ -45,13 +44,17 @@ def checkpoint(
             )
 
 
-def report(lease: Lease, *, stage: str, message: str = "", evaluations: int | None = None) -> None:
+def report(lease: Lease, *, stage: str, message: str = "") -> None:
     """Say what the job is doing now."""
-    changes: dict[str, Any] = {"stage": stage, "message": message[:300]}
     with fenced(lease) as job:
-        if evaluations is not None:
-            changes["evaluations_done"] = min(max(evaluations, job.evaluations_done), job.budget)
-        Job.objects.filter(pk=job.pk).update(**changes)
+        Job.objects.filter(pk=job.pk).update(stage=stage, message=message[:300])
+
+
+def start_over(lease: Lease) -> None:
+    """Forget what was tried: the search can no longer be continued from it."""
+    with fenced(lease) as job:
+        job.generations.all().delete()
+        Job.objects.filter(pk=job.pk).update(evaluations_done=0, best_loss=None)
 
 
 def choose_modules(lease: Lease, revisions: Sequence[Revision]) -> None:

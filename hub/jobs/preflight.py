@@ -8,9 +8,9 @@ from typing import Any
 from composer.errors import ComposerError
 from composer.examples import Example, check_examples
 from composer.prompts import DEFAULT_TEMPLATE, check_template
+from composer.settings import METHODS, MOST_BUDGET, OPTIMIZERS
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
-from hub.jobs.choices import METHODS, OPTIMIZERS
 from hub.jobs.errors import JobRefused
 from hub.registry.models import BaseModel, Module, Revision
 from hub.registry.services import RegistryError, resolve_module_ref
@@ -19,7 +19,7 @@ MAX_EXAMPLES = 64
 MAX_HOLDOUT = 500
 MAX_MODULES = 64
 MAX_CHARACTERS = 200_000  # of all examples and held-out rows together, each
-BUDGET = (1, 2000)
+BUDGET = (1, MOST_BUDGET)
 BOUND = (0.1, 10.0)
 PENALTY = (0.0, 10.0)
 RANK = (1, 128)
@@ -150,7 +150,7 @@ def _why_not(revision: Revision, base_model: BaseModel | None) -> tuple[str, str
         )
     if not revision.composable:
         reason = (revision.not_composable_reason or "its kind is not supported").rstrip(".")
-        return "not_composable", f"{module.full_name} cannot be composed: {reason}."
+        return revision.not_composable_code or "not_composable", f"{module.full_name} cannot be composed: {reason}."
     return None
 
 

@@ -31,8 +31,8 @@ def submit_job(*, owner: User, request: ComposeRequest, idempotency_key: str | N
 
     The same owner and key give the job of the first request. Raises JobRefused, and then nothing is stored.
     """
-    request_hash = _hash(request)
-    if idempotency_key and (earlier := _earlier(owner, idempotency_key, request_hash)):
+    digest = request_hash(request)
+    if idempotency_key and (earlier := _earlier(owner, idempotency_key, digest)):
         return Submitted(earlier, created=False)
     checked = check_request(owner, request)
     try:
@@ -44,7 +44,7 @@ def submit_job(*, owner: User, request: ComposeRequest, idempotency_key: str | N
             job = Job.objects.create(
                 owner=owner,
                 idempotency_key=idempotency_key or None,
-                request_hash=request_hash,
+                request_hash=digest,
                 base_model=checked.base_model,
                 auto_select=request.modules == AUTO,
                 examples=_rows(request.examples),
@@ -67,7 +67,7 @@ def submit_job(*, owner: User, request: ComposeRequest, idempotency_key: str | N
             )
             transaction.on_commit(lambda: wake(job.pk), robust=True)
     except IntegrityError:
-        earlier = _earlier(owner, idempotency_key, request_hash) if idempotency_key else None
+        earlier = _earlier(owner, idempotency_key, digest) if idempotency_key else None
         if earlier is None:
             raise
         return Submitted(earlier, created=False)
@@ -87,9 +87,9 @@ def cancel_job(job: Job) -> Job:
     return job
 
 
-def _earlier(owner: User, key: str, request_hash: str) -> Job | None:
+def _earlier(owner: User, key: str, digest: str) -> Job | None:
     job = Job.objects.filter(owner=owner, idempotency_key=key).first()
-    if job is not None and job.request_hash != request_hash:
+    if job is not None and job.request_hash != digest:
         raise JobRefused(
             [("", "idempotency_conflict", "This Idempotency-Key was used for another request; use a new one.")], status=409
         )
@@ -100,6 +100,7 @@ def _rows(examples: Sequence[Example]) -> list[dict[str, str]]:
     return [asdict(example) for example in examples]
 
 
-def _hash(request: ComposeRequest) -> str:
+def request_hash(request: ComposeRequest) -> str:
+    """sha256 (hex) of everything that is asked for."""
     plain: dict[str, Any] = asdict(request)
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=list).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,10 +1,11 @@
 """The Celery tasks: an id comes in, nothing goes out, and each may be delivered twice."""
 
-from celery import shared_task
 from django.conf import settings
 
+from hub.celery import app
 
-@shared_task(
+
+@app.task(
     ignore_result=True,
     time_limit=settings.JOB_SECONDS + 60,  # the parent kills a child that hangs in native code
 )
@@ -15,7 +16,7 @@ def run_job(job_id: int) -> None:
     runner.run_job(job_id)
 
 
-@shared_task(ignore_result=True, time_limit=60)
+@app.task(ignore_result=True, time_limit=60)
 def sweep() -> None:
     """Send queued and abandoned jobs again."""
     from hub.jobs.sweeper import sweep as sweep_now

@@ -1,0 +1,103 @@
+"""The README.md of a composition: what it is made of, what it was compared with, how to use it. No example is quoted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hub.jobs.licenses import strictest
+from hub.jobs.models import Job
+from hub.registry.models import Revision
+
+
+def render(
+    *, job: Job, name: str, revisions: Sequence[Revision], weights: Sequence[float], result: Mapping[str, Any]
+) -> str:
+    """The card's Markdown with its front matter. name: of the module, without its owner."""
+    used = sorted(
+        ((r.module.full_name, r.short, w) for r, w in zip(revisions, weights, strict=True) if w != 0),
+        key=lambda row: -abs(row[2]),
+    )
+    parts = [
+        _front_matter(job, revisions),
+        f"# {name}",
+        f"A LoRA adapter for `{job.base_model.model_id}`, composed without gradients from {len(used)} "
+        f"module{'s' if len(used) != 1 else ''} and {len(job.examples)} example{'s' if len(job.examples) != 1 else ''}: "
+        f"{result['evaluations']} combinations were tried in {result['seconds']:.0f} s.",
+        "## How good it is",
+        _comparison(result),
+        "## What it is made of",
+        "\n".join(["| module | revision | weight |", "|---|---|---:|"] + [f"| {n} | `{c}` | {w:+.3f} |" for n, c, w in used]),
+        f"Method `{result['method']}`, optimizer `{result['optimizer']}`, seed {job.seed}, budget {job.budget}; the sum was "
+        f"compressed to rank {result['rank']}{_error(result)}. `recipe.json` has all that is needed to make it again.",
+        "## Use it",
+        _usage(job, name),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(job: Job, revisions: Sequence[Revision]) -> str:
+    lines = [
+        "---",
+        f"base_model: {job.base_model.model_id}",
+        "base_model_relation: adapter",
+        "library_name: peft",
+        "tags: [composition, lora]",
+    ]
+    if licence := strictest([r.module.license for r in revisions]):
+        lines.append(f"license: {licence}")
+    return "\n".join([*lines, "---"])
+
+
+def _comparison(result: Mapping[str, Any]) -> str:
+    arms = result["arms"]
+    if not arms:
+        return "It was not compared with anything."
+    n = arms[0]["n"]
+    where = f"{n} held-out rows" if result["held_out"] else f"the {n} examples themselves, so these figures flatter it"
+    lines = [
+        str(result["verdict"].get("text", "")).strip(),
+        f"Measured on {where}; in brackets 95 % intervals.",
+        "\n".join(
+            ["| | loss (nats per answer token) | exact match |", "|---|---:|---:|"]
+            + [
+                f"| {arm['label']} | {_interval(arm['loss'], arm['loss_low'], arm['loss_high'], '.2f')} "
+                f"| {_interval(arm['exact_match'], arm['exact_low'], arm['exact_high'], '.0%')} |"
+                for arm in arms
+            ]
+        ),
+    ]
+    return "\n\n".join(line for line in lines if line)
+
+
+def _interval(value: float | None, low: float | None, high: float | None, form: str) -> str:
+    if value is None:
+        return "–"
+    return f"{value:{form}}" if low is None or high is None else f"{value:{form}} ({low:{form}} – {high:{form}})"
+
+
+def _error(result: Mapping[str, Any]) -> str:
+    error = result["compression_error"]
+    return "" if error is None else f" (relative error {error:.1%})"
+
+
+def _usage(job: Job, name: str) -> str:
+    full_name = f"{job.namespace.name}/{name}"
+    auto = "AutoModelForSeq2SeqLM" if job.base_model.architecture == "seq2seq" else "AutoModelForCausalLM"
+    fence = "````"  # a template may hold three backticks
+    return "\n".join(
+        [
+            f"{fence}python",
+            "from peft import PeftModel",
+            f"from transformers import {auto}, AutoTokenizer",
+            "",
+            f'base = {auto}.from_pretrained("{job.base_model.model_id}")',
+            f'tokenizer = AutoTokenizer.from_pretrained("{job.base_model.model_id}")',
+            f'model = PeftModel.from_pretrained(base, "{full_name}")  # or the folder you downloaded it to',
+            fence,
+            "",
+            "Ask it the way it was composed:",
+            "",
+            f"{fence}text",
+            job.prompt_template.replace(fence, "```"),
+            fence,
+        ]
+    )

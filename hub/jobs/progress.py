@@ -1,0 +1,116 @@
+"""What can be said about a job on its way: how far, how long still, how many before it, which weights lead."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.utils import timezone
+
+from hub.jobs.models import Generation, Job, JobModule, Worker
+
+EVALUATION_PART = 4 * 3  # arms that are compared; an answer costs about three times what a loss costs
+START_SECONDS = 6.0  # until the first combination is tried, with a warm base model
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One module's part in a composition. share: |weight| of the largest |weight|, 0-1."""
+
+    module: JobModule
+    weight: float
+    share: float
+
+
+class JobProgress:
+    """A job with its generations, read once. Everything a page or the API shows of a job comes from here."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    @cached_property
+    def generations(self) -> list[Generation]:
+        return list(self.job.generations.all())
+
+    @cached_property
+    def modules(self) -> list[JobModule]:
+        return list(self.job.modules.select_related("revision__module__namespace", "revision__module__base_model"))
+
+    @property
+    def evaluations(self) -> int:
+        return self.job.evaluations_done
+
+    @property
+    def percent(self) -> int:
+        if self.job.status == Job.Status.SUCCEEDED:
+            return 100
+        return min(99, round(100 * self.job.evaluations_done / self.job.budget))
+
+    @cached_property
+    def weights(self) -> list[float]:
+        """The final weights, or the best so far, by position; empty before there are any."""
+        if self.job.status == Job.Status.SUCCEEDED:
+            return [m.weight or 0.0 for m in self.modules]
+        return list(self.generations[-1].best_weights) if self.generations else []
+
+    @cached_property
+    def shares(self) -> list[Share]:
+        """The modules that have a weight, the largest first."""
+        if len(self.weights) != len(self.modules):
+            return []
+        largest = max((abs(w) for w in self.weights), default=0.0) or 1.0
+        pairs = [(m, w) for m, w in zip(self.modules, self.weights, strict=True) if abs(w) > 1e-6]
+        pairs.sort(key=lambda pair: -abs(pair[1]))
+        return [Share(module, weight, abs(weight) / largest) for module, weight in pairs]
+
+    @property
+    def without_weight(self) -> int:
+        return len(self.modules) - len(self.shares)
+
+    @cached_property
+    def queue_position(self) -> int | None:
+        """1: next to run. None unless queued."""
+        if self.job.status != Job.Status.QUEUED:
+            return None
+        return Job.objects.filter(status=Job.Status.QUEUED, created_at__lt=self.job.created_at).count() + 1
+
+    @cached_property
+    def running_now(self) -> int:
+        return Job.objects.filter(status=Job.Status.RUNNING).count()
+
+    @cached_property
+    def has_worker(self) -> bool:
+        return Worker.objects.alive().exists()
+
+    @cached_property
+    def seconds_left(self) -> float | None:
+        """An estimate from this job's own pace; None before there is one."""
+        job = self.job
+        if job.status != Job.Status.RUNNING or not self.generations or job.started_at is None:
+            return None
+        pace = self._seconds_per_evaluation
+        if pace is None:
+            return None
+        rows = len(job.holdout) or len(job.examples)
+        comparing = pace * EVALUATION_PART * rows / len(job.examples)
+        since = (timezone.now() - self.generations[-1].created_at).total_seconds()
+        remaining = max(job.budget - self.generations[-1].evaluations, 0)
+        return max(pace * remaining + comparing - since, 1.0)
+
+    @property
+    def _seconds_per_evaluation(self) -> float | None:
+        last = self.generations[-1]
+        same_run = [g for g in self.generations if g.lease_token == last.lease_token]
+        first = same_run[0]
+        if last.evaluations > first.evaluations:
+            return max((last.created_at - first.created_at).total_seconds(), 0.01) / (last.evaluations - first.evaluations)
+        begin: datetime | None = self.job.started_at
+        if begin is None or first.index > 0:
+            return None
+        return max((last.created_at - begin).total_seconds() - START_SECONDS, 0.5) / max(last.evaluations, 1)
+
+    @property
+    def seconds_taken(self) -> float | None:
+        job = self.job
+        if job.started_at is None:
+            return None
+        return ((job.finished_at or timezone.now()) - job.started_at).total_seconds()

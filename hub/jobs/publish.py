@@ -1,0 +1,183 @@
+"""What a finished composition becomes: files, recipe, card, lineage, evaluations, and the end of its job, all or nothing."""
+
+import json
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from composer.adapters import save_adapter
+from composer.compose import Composition
+from hub.jobs import card
+from hub.jobs.lease import Lease, end, fenced
+from hub.jobs.licenses import strictest
+from hub.jobs.models import Job, JobModule
+from hub.registry.models import Evaluation, Module, Revision
+from hub.registry.services import EvaluationData, ModuleMetadata, publish_revision
+
+HARM = "worse_than_base"
+PRIVATE_PARENT = "private_module"
+ANSWERS_KEPT = 50  # rows whose answers stay with the job
+TASK_TYPES = {"seq2seq": "SEQ_2_SEQ_LM"}
+
+
+def publish_composition(lease: Lease, *, job: Job, revisions: Sequence[Revision], composition: Composition) -> Revision | None:
+    """Make the new module and end the job, in one transaction behind the fence; None if the owner cancelled meanwhile.
+
+    A composition that is worse than the base model on the rows measured, or that contains a private module, is made private
+    whatever was asked for, and the result says so. Raises LeaseLost, PublishError.
+    """
+    with tempfile.TemporaryDirectory(prefix="composition-") as place, fenced(lease) as locked:
+        if locked.cancel_requested_at is not None:
+            end(locked, Job.Status.CANCELLED)
+            return None
+        name = _free_name(job)
+        result = build_result(job, revisions, composition)
+        files = _write_files(Path(place), job, name, revisions, composition, result)
+        revision = publish_revision(
+            user=job.owner,
+            namespace=job.namespace,
+            name=name,
+            files=files,
+            metadata=_metadata(job, revisions),
+            message=f"Composed by job {job.pk}",
+            private=job.private or bool(result["private_because"]),
+            parents=[(r, w) for r, w in zip(revisions, composition.weights, strict=True) if w != 0],
+            evaluations=_evaluations(job, result),
+        )
+        for position, weight in enumerate(composition.weights):
+            JobModule.objects.filter(job=job, position=position).update(
+                weight=weight, probe_loss=_finite(composition.probes[position])
+            )
+        end(
+            locked,
+            Job.Status.SUCCEEDED,
+            output=revision,
+            result=result,
+            evaluations_done=min(composition.evaluations, job.budget),
+            best_loss=_finite(composition.loss),
+            stage=Job.Stage.PUBLISH,
+        )
+    return revision
+
+
+def build_result(job: Job, revisions: Sequence[Revision], composition: Composition) -> dict[str, Any]:
+    """What the page and the API show of a composition, as plain JSON without infinities."""
+    arms = [arm.to_json() | {"answers": arm.answers[:ANSWERS_KEPT]} for arm in composition.arms]
+    because = []
+    if _is_harm(arms):
+        because.append(HARM)
+    if any(r.module.is_private for r, w in zip(revisions, composition.weights, strict=True) if w != 0):
+        because.append(PRIVATE_PARENT)
+    recipe = composition.recipe([{"name": r.module.full_name, "revision": r.commit} for r in revisions])
+    plain = {
+        "loss": composition.loss,
+        "start_loss": composition.start_loss,
+        "evaluations": composition.evaluations,
+        "selection_evaluations": composition.selection_evaluations,
+        "seconds": composition.seconds,
+        "method": composition.method,
+        "optimizer": composition.optimizer,
+        "rank": composition.rank,
+        "compression_error": composition.compression_error,
+        "loss_after_compression": composition.loss_after_compression,
+        "held_out": composition.held_out,
+        "arms": arms,
+        "verdict": composition.verdict,
+        "private_because": because,
+        "recipe": recipe,
+    }
+    return {key: _plain(value) for key, value in plain.items()}
+
+
+def _is_harm(arms: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the composition's loss on the rows measured is above the base model's."""
+    by_key = {arm["key"]: arm for arm in arms}
+    base, composed = by_key.get("base"), by_key.get("composition")
+    return bool(base and composed and not composed["loss"] <= base["loss"])
+
+
+def _free_name(job: Job) -> str:
+    """The job's name for its module, or the next free one if somebody took it while the job ran."""
+    wanted = job.output_name
+    for name in (wanted, f"{wanted[:80]}-{job.pk}"):
+        if not Module.objects.filter(namespace=job.namespace, name__iexact=name).exists():
+            return name
+    return f"{wanted[:70]}-{job.pk}-{job.lease_token}"
+
+
+def _write_files(
+    place: Path,
+    job: Job,
+    name: str,
+    revisions: Sequence[Revision],
+    composition: Composition,
+    result: Mapping[str, Any],
+) -> dict[str, Path]:
+    save_adapter(
+        composition.adapter,
+        place,
+        base_model_id=job.base_model.model_id,
+        task_type=TASK_TYPES.get(job.base_model.architecture, "CAUSAL_LM"),
+    )
+    (place / "recipe.json").write_text(json.dumps(result["recipe"], indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = card.render(job=job, name=name, revisions=revisions, weights=composition.weights, result=result)
+    (place / "README.md").write_text(text, encoding="utf-8")
+    return {path.name: path for path in sorted(place.iterdir())}
+
+
+def _metadata(job: Job, revisions: Sequence[Revision]) -> ModuleMetadata:
+    modules = [r.module for r in revisions]
+    return ModuleMetadata(
+        summary=f"Composed from {len(job.examples)} examples and {len(modules)} modules"[:200],
+        task="composition",
+        tags=("composition", "lora"),
+        languages=tuple(sorted({language for m in modules for language in m.languages}))[:20],
+        license=strictest([m.license for m in modules]),
+        prompt_template=job.prompt_template,
+        base_model=job.base_model.model_id,
+    )
+
+
+def _evaluations(job: Job, result: Mapping[str, Any]) -> list[EvaluationData]:
+    arms = {arm["key"]: arm for arm in result["arms"]}
+    composed, base = arms.get("composition"), arms.get("base")
+    if composed is None or composed["n"] == 0:
+        return []
+    name = "Held-out rows of its task" if result["held_out"] else "The examples it was composed from"
+    rows = []
+    for metric, low, high in (("loss", "loss_low", "loss_high"), ("exact_match", "exact_low", "exact_high")):
+        if composed.get(metric) is None:
+            continue
+        details = {"job": job.pk, "held_out": result["held_out"]}
+        if base is not None and base.get(metric) is not None:
+            details["baseline"] = base[metric]
+        rows.append(
+            EvaluationData(
+                name=name,
+                metric=metric,
+                value=composed[metric],
+                low=composed.get(low),
+                high=composed.get(high),
+                n=composed["n"],
+                source=Evaluation.Source.MEASURED,
+                details=details,
+            )
+        )
+    return rows
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _plain(value: Any) -> Any:
+    """The same without infinities and NaN, which JSON has no word for."""
+    if isinstance(value, float):
+        return _finite(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,200 @@
+"""A job as JSON, and a request for one. Ranges, names and modules are judged by preflight, so that form and API agree."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from composer.examples import Example
+from composer.prompts import DEFAULT_TEMPLATE
+from composer.settings import METHODS, OPTIMIZERS
+from hub.jobs.models import Job
+from hub.jobs.preflight import AUTO, BOUND, BUDGET, MAX_EXAMPLES, MAX_HOLDOUT, MAX_MODULES, PENALTY, RANK, ComposeRequest
+from hub.jobs.progress import JobProgress
+
+
+class ExampleSerializer(serializers.Serializer[Any]):
+    input = serializers.CharField(trim_whitespace=False, allow_blank=True, default="")
+    output = serializers.CharField(trim_whitespace=False, allow_blank=True, default="")
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "enum": [AUTO]},
+            {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_MODULES},
+        ],
+        "description": 'A list of "owner/name" or "owner/name@revision", or "auto": the hub chooses.',
+    }
+)
+class ModulesField(serializers.Field):  # type: ignore[type-arg]
+    def to_internal_value(self, data: Any) -> list[str] | str:
+        if data == AUTO:
+            return AUTO
+        if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
+            raise serializers.ValidationError('Write a list of module names, or "auto".')
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class JobRequestSerializer(serializers.Serializer[Any]):
+    base_model = serializers.CharField(help_text="Id of a registered base model; see base-models/.")
+    modules = ModulesField()
+    examples = ExampleSerializer(many=True, help_text=f"The few-shot rows, 1 to {MAX_EXAMPLES}.")
+    holdout = ExampleSerializer(
+        many=True, default=list, help_text=f"Rows that the search does not see, to compare on; up to {MAX_HOLDOUT}."
+    )
+    method = serializers.CharField(default=AUTO, help_text=f"One of {', '.join(METHODS)}.")
+    optimizer = serializers.CharField(default=AUTO, help_text=f"One of {', '.join(OPTIMIZERS)}.")
+    budget = serializers.IntegerField(default=40, help_text=f"Combinations to try, {BUDGET[0]} to {BUDGET[1]}.")
+    seed = serializers.IntegerField(default=0)
+    bound = serializers.FloatField(default=1.5, help_text=f"Largest size of a weight, {BOUND[0]} to {BOUND[1]}.")
+    penalty = serializers.FloatField(default=0.05, help_text=f"Weight of the penalty, {PENALTY[0]} to {PENALTY[1]}.")
+    rank = serializers.IntegerField(default=16, help_text=f"Rank of the result, {RANK[0]} to {RANK[1]}.")
+    prompt_template = serializers.CharField(
+        default=DEFAULT_TEMPLATE, trim_whitespace=False, help_text="Text with {input} once and {output} at its end."
+    )
+    name = serializers.CharField(default="", allow_blank=True, help_text="Of the new module; one is made if empty.")
+    visibility = serializers.ChoiceField(choices=["public", "private"], default="public")
+
+    def to_request(self) -> ComposeRequest:
+        data = dict(self.validated_data)
+        private = data.pop("visibility") == "private"
+        rows = {field: [Example(**row) for row in data.pop(field)] for field in ("examples", "holdout")}
+        return ComposeRequest(**data, **rows, private=private)
+
+
+class WeightSerializer(serializers.Serializer[Any]):
+    module = serializers.CharField()
+    revision = serializers.CharField()
+    weight = serializers.FloatField(allow_null=True)
+    alone_loss = serializers.FloatField(allow_null=True, help_text="Few-shot loss of this module alone.")
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    stage = serializers.ChoiceField(choices=[*Job.Stage.values, ""])
+    message = serializers.CharField()
+    evaluations = serializers.IntegerField()
+    budget = serializers.IntegerField()
+    best_loss = serializers.FloatField(allow_null=True)
+    seconds_left = serializers.FloatField(allow_null=True)
+    queue_position = serializers.IntegerField(allow_null=True)
+
+
+class JobErrorSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class OutputSerializer(serializers.Serializer[Any]):
+    module = serializers.CharField()
+    revision = serializers.CharField()
+    private = serializers.BooleanField()
+    url = serializers.CharField()
+
+
+class JobSerializer(serializers.Serializer[Any]):
+    """What anybody needs to know of a job, in a list."""
+
+    id = serializers.IntegerField()
+    url = serializers.CharField(source="get_absolute_url")
+    status = serializers.ChoiceField(choices=Job.Status.values)
+    base_model = serializers.CharField(source="base_model.model_id")
+    name = serializers.CharField(source="output_full_name")
+    method = serializers.CharField()
+    optimizer = serializers.CharField()
+    budget = serializers.IntegerField()
+    seed = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    error = serializers.SerializerMethodField()
+    output = serializers.SerializerMethodField()
+
+    @extend_schema_field(JobErrorSerializer(allow_null=True))
+    def get_error(self, job: Job) -> dict[str, str] | None:
+        return {"code": job.error_code, "detail": job.error} if job.status == Job.Status.FAILED else None
+
+    @extend_schema_field(OutputSerializer(allow_null=True))
+    def get_output(self, job: Job) -> dict[str, Any] | None:
+        if job.output is None:
+            return None
+        module = job.output.module
+        return {
+            "module": module.full_name,
+            "revision": job.output.commit,
+            "private": module.is_private,
+            "url": module.get_absolute_url(),
+        }
+
+
+class JobDetailSerializer(JobSerializer):
+    """A whole job: progress while it runs, arms and result when it has succeeded."""
+
+    auto_select = serializers.BooleanField()
+    examples = ExampleSerializer(many=True)
+    holdout = ExampleSerializer(many=True)
+    bound = serializers.FloatField()
+    penalty = serializers.FloatField()
+    rank = serializers.IntegerField()
+    prompt_template = serializers.CharField()
+    visibility = serializers.SerializerMethodField()
+    attempts = serializers.IntegerField()
+    cancel_requested_at = serializers.DateTimeField(allow_null=True)
+    progress = serializers.SerializerMethodField()
+    weights = serializers.SerializerMethodField()
+    arms = serializers.SerializerMethodField()
+    result = serializers.JSONField(allow_null=True)
+
+    def __init__(self, instance: Job, **kwargs: Any) -> None:
+        super().__init__(instance, **kwargs)
+        self.state = JobProgress(instance)
+
+    def get_visibility(self, job: Job) -> str:
+        return "private" if job.private else "public"
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, job: Job) -> dict[str, Any]:
+        left = self.state.seconds_left
+        return {
+            "stage": job.stage,
+            "message": job.message,
+            "evaluations": job.evaluations_done,
+            "budget": job.budget,
+            "best_loss": finite(job.best_loss),
+            "seconds_left": None if left is None else round(left, 1),
+            "queue_position": self.state.queue_position,
+        }
+
+    @extend_schema_field(WeightSerializer(many=True))
+    def get_weights(self, job: Job) -> list[dict[str, Any]]:
+        weights: list[float | None] = [finite(w) for w in self.state.weights] or [None] * len(self.state.modules)
+        return [
+            {
+                "module": m.revision.module.full_name,
+                "revision": m.revision.commit,
+                "weight": w,
+                "alone_loss": finite(m.probe_loss),
+            }
+            for m, w in zip(self.state.modules, weights, strict=False)
+        ]
+
+    @extend_schema_field({"type": "array", "items": {"type": "object"}})
+    def get_arms(self, job: Job) -> list[Any]:
+        return list((job.result or {}).get("arms", []))
+
+
+class CandidateSerializer(serializers.Serializer[Any]):
+    """One combination that was tried. weights: in the order of the job's `weights`."""
+
+    generation = serializers.IntegerField()
+    weights = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    loss = serializers.FloatField(allow_null=True)
+    objective = serializers.FloatField(allow_null=True)
+
+
+def finite(value: float | None) -> float | None:
+    """JSON has no word for infinity and NaN."""
+    return value if value is not None and value - value == 0 else None

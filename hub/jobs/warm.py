@@ -1,0 +1,31 @@
+"""The base model that a worker's child keeps in memory between jobs. Loads torch: worker only."""
+
+import logging
+
+from composer.base_model import BaseModel as LoadedModel
+from composer.base_model import load_base_model, parameters_digest
+from hub.registry.models import BaseModel
+
+log = logging.getLogger(__name__)
+
+# One is kept: (fingerprint of its files, the model, digest of its parameters as loaded).
+_warm: tuple[str, LoadedModel, str] | None = None
+
+
+def base_model(row: BaseModel) -> LoadedModel:
+    """The registered base model, ready to use. A warm one whose parameters were changed by anything is loaded afresh.
+
+    Raises BaseModelError if its files cannot be read.
+    """
+    global _warm
+    if _warm is not None:
+        fingerprint, model, digest = _warm
+        if fingerprint == row.fingerprint:
+            if parameters_digest(model.model) == digest:
+                return model
+            log.error("the warm base model %s was changed in memory; it is loaded afresh", row.model_id)
+        _warm = None  # let go of the old one before the new one needs the memory
+    model = load_base_model(row.folder, fingerprint=row.fingerprint)
+    model.model_id = row.model_id
+    _warm = (row.fingerprint, model, parameters_digest(model.model))
+    return model

@@ -1,0 +1,159 @@
+"""One job from queue to published module, on a tiny real model; nothing of it is replaced."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.jobs import runner
+from hub.jobs.models import Job
+from hub.registry.models import Module
+from tests.hub.jobs.conftest import HOLDOUT
+
+
+def run(job: Job) -> Job:
+    runner.run_job(job.pk)
+    job.refresh_from_db()
+    return job
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_becomes_a_module(submit: Callable[..., Job], alice: Any, charlie_client: Any) -> None:
+    job = run(submit(name="mix", holdout=HOLDOUT))
+    assert (job.status, job.error) == ("succeeded", "")
+    assert job.finished_at is not None
+    assert job.evaluations_done == 8
+    module = Module.objects.get(namespace=alice.namespace)
+    assert (module.name, module.license) == ("mix", "mit")
+    assert job.output == module.head
+    assert {arm["key"] for arm in job.result["arms"]} >= {"base", "best_single", "uniform", "composition"}
+    assert job.result["held_out"] is True
+    weights = [row.weight for row in job.modules.order_by("position")]
+    parents = {p.parent_id: p.weight for p in job.output.parents.all()}
+    assert parents == {row.revision_id: row.weight for row in job.modules.all() if row.weight}
+    assert job.result["recipe"]["modules"][0]["weight"] == weights[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_module_is_a_plain_peft_adapter(submit: Callable[..., Job], tiny_base: Path) -> None:
+    from peft import PeftModel
+
+    from hub.registry.services import materialize
+    from tests import tiny
+
+    job = run(submit(name="mix"))
+    folder = materialize(job.output)
+    model = PeftModel.from_pretrained(tiny.load_model(tiny_base), folder)
+    assert model.peft_config["default"].peft_type == "LORA"
+    assert json.loads((folder / "recipe.json").read_text())["evaluations"] == 8
+    card = (folder / "README.md").read_text()
+    assert all(parent.parent.module.full_name in card for parent in job.output.parents.all())
+    assert "word word" not in card  # no example is quoted
+
+
+@pytest.mark.django_db(transaction=True)
+def test_evaluations_are_measured_and_have_a_baseline(submit: Callable[..., Job]) -> None:
+    job = run(submit(holdout=HOLDOUT))
+    rows = {row.metric: row for row in job.output.evaluations.all()}
+    arms = {arm["key"]: arm for arm in job.result["arms"]}
+    assert rows["loss"].source == "measured"
+    assert rows["loss"].value == arms["composition"]["loss"]
+    assert rows["loss"].details["baseline"] == arms["base"]["loss"]
+    assert rows["exact_match"].n == len(HOLDOUT)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_worse_than_the_base_is_kept_private(submit: Callable[..., Job], charlie_client: Any) -> None:
+    job = run(submit(name="mix", budget=1, optimizer="random", bound=10, seed=5, rank=1))
+    arms = {arm["key"]: arm for arm in job.result["arms"]}
+    worse = arms["composition"]["loss"] > arms["base"]["loss"]
+    assert worse  # one random combination of random modules
+    assert job.output.module.is_private
+    assert job.result["private_because"] == ["worse_than_base"]
+    assert charlie_client.get("/alice/mix").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_hub_chooses(submit: Callable[..., Job]) -> None:
+    job = run(submit(modules="auto"))
+    assert job.status == "succeeded"
+    assert job.modules.count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_composition_with_a_private_module_is_private(
+    submit: Callable[..., Job], bob: Any, private_module: str
+) -> None:
+    job = run(submit(owner=bob, modules=[private_module, "bob/m1"]))
+    assert job.output.module.is_private
+    if any(p.parent.module.full_name == private_module for p in job.output.parents.all()):
+        assert "private_module" in job.result["private_because"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_users_fault_is_told(submit: Callable[..., Job]) -> None:
+    from composer.examples import Example
+
+    job = run(submit(examples=[Example("word " * 400, "yes")]))  # the tiny model reads 512 bytes
+    assert (job.status, job.error_code) == ("failed", "bad_examples")
+    assert "512" in job.error
+    assert not Module.objects.filter(namespace=job.namespace).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_our_fault_is_not_explained(submit: Callable[..., Job], base_model: Any, monkeypatch: Any) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    job = submit()
+    monkeypatch.setattr("hub.jobs.runner.load_adapter", broken)
+    run(job)
+    assert (job.status, job.error_code) == ("failed", "internal_error")
+    assert "secret" not in job.error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_damaged_file_is_found(submit: Callable[..., Job], settings: Any) -> None:
+    job = submit()
+    blob = job.modules.first().revision.files.get(path="adapter_model.safetensors").blob
+    path = Path(settings.MEDIA_ROOT) / blob.storage_name
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    run(job)
+    assert job.status == "failed"
+    assert job.error_code == "file_corrupt"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_message_many_times_makes_one_module(submit: Callable[..., Job], alice: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from django.db import connection
+
+    job = submit()
+
+    def deliver(_: int) -> None:
+        try:
+            runner.run_job(job.pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(deliver, range(20)))
+    job.refresh_from_db()
+    assert (job.status, job.attempts, job.lease_token) == ("succeeded", 1, 1)
+    assert Module.objects.filter(namespace=alice.namespace).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_name_taken_meanwhile_gets_a_number(submit: Callable[..., Job], alice: Any, tiny_modules: Any) -> None:
+    from tests.hub.jobs.conftest import publish
+
+    job = submit(name="mix")
+    publish(alice, "mix", tiny_modules[0])
+    run(job)
+    assert job.output.module.name == f"mix-{job.pk}"
