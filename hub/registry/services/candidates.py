@@ -46,5 +46,5 @@ def telling_words(examples: Sequence[Example]) -> list[str]:
     counts: Counter[str] = Counter()
     for example in examples:
         text = plain(f"{example.input[:4000]} {example.output[:1000]}")
-        counts.update(dict.fromkeys(re.findall(r"[^\W\d_]{3,30}", text)))
+        counts.update(dict.fromkeys(re.findall(r"[^\W\d_]{3,30}", text), 1))
     return [word for word, _ in counts.most_common(MAX_WORDS)]
