@@ -52,6 +52,10 @@ class Card:
         return f"{self.owner}/{self.name}"
 
     @property
+    def base_model_short(self) -> str:
+        return self.base_model.rpartition("/")[2]
+
+    @property
     def can_compose(self) -> bool:
         return self.composable and self.known_base is not None
 

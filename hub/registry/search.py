@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
-from django.db.models import Count, F, FloatField, Func, Q, Value
+from django.db.models import Count, F, FloatField, Func, Q
 from django.db.models.functions import Cast
 from django.http import QueryDict
 
@@ -55,7 +55,6 @@ class Facet:
     key: str
     heading: str
     values: list[FacetValue]
-    open: bool
 
 
 def read_search(query: QueryDict) -> Search:
@@ -75,71 +74,77 @@ def read_search(query: QueryDict) -> Search:
     return Search(text, chosen, sort, author, query.get("composable", "").lower() in ("1", "true", "on"))
 
 
-def find(search: Search, user: Any) -> ModuleQuerySet:
-    """The modules that fit and that the user may see, in order."""
-    rows, relevance = _by_text(_filtered(search, user), search.text)
-    if search.sort == "relevance" and relevance is not None:
-        return rows.alias(relevance=relevance).order_by("-relevance", "-downloads", "-pk")
-    return rows.order_by(*ORDER.get(search.sort, ORDER["newest"]))
+class Finder:
+    """One search by one user. Whether typos have to be forgiven is found out once."""
 
+    def __init__(self, search: Search, user: Any) -> None:
+        self.search = search
+        self.user = user
+        self.words = list(dict.fromkeys(re.findall(r"[^\W_]+", plain(search.text))))[:MAX_WORDS]
+        self.query = SearchQuery(" & ".join(f"{word}:*" for word in self.words), config=CONFIG, search_type="raw")
+        self.exact = bool(self.words) and self._visible().filter(search_vector=self.query).exists()
 
-def facets(search: Search, user: Any) -> list[Facet]:
-    """Every facet with the values that still find something, counted as if the facet itself were not chosen."""
-    found = []
-    for key, (heading, column) in FACETS.items():
-        rows, _ = _by_text(_filtered(search, user, but=key), search.text)
-        value = Func(F(column), function="unnest") if key in LISTS else F(column)
-        counts = (
-            rows.order_by()
-            .values(facet=value)
-            .annotate(n=Count("pk"))
-            .exclude(**({} if key in LISTS or key == "rank" else {column: ""}))
-            .order_by("-n", "facet")
-            .values_list("facet", "n")[: FACET_VALUES + 20]
-        )
-        chosen = search.chosen.get(key, ())
-        values = [FacetValue(str(value), n, str(value) in chosen) for value, n in counts]
-        values = [v for i, v in enumerate(values) if i < FACET_VALUES or v.chosen]
-        missing = [FacetValue(value, 0, True) for value in chosen if value not in {v.value for v in values}]
-        if values or missing:
-            found.append(Facet(key, heading, missing + values, bool(chosen) or key in ("base_model", "task")))
-    return found
+    def rows(self) -> ModuleQuerySet:
+        """The modules that fit and that the user may see, in order."""
+        rows = self._matching()
+        if self.search.sort == "relevance" and self.words:
+            return rows.alias(relevance=self._relevance()).order_by("-relevance", "-downloads", "-pk")
+        return rows.order_by(*ORDER.get(self.search.sort, ORDER["newest"]))
 
+    def facets(self) -> list[Facet]:
+        """Every facet with the values that still find something, counted as if the facet itself were not chosen."""
+        found = []
+        for key, (heading, column) in FACETS.items():
+            value = Func(F(column), function="unnest") if key in LISTS else F(column)
+            counts = (
+                self._matching(but=key)
+                .exclude(**({} if key in LISTS or key == "rank" else {column: ""}))
+                .order_by()
+                .values(facet=value)
+                .annotate(n=Count("pk"))
+                .order_by("-n", "facet")
+                .values_list("facet", "n")[: FACET_VALUES + 20]
+            )
+            chosen = self.search.chosen.get(key, ())
+            values = [FacetValue(str(value), n, str(value) in chosen) for value, n in counts]
+            values = [v for i, v in enumerate(values) if i < FACET_VALUES or v.chosen]
+            missing = [FacetValue(value, 0, True) for value in chosen if value not in {v.value for v in values}]
+            if values or missing:
+                found.append(Facet(key, heading, missing + values))
+        return found
 
-def _filtered(search: Search, user: Any, but: str = "") -> ModuleQuerySet:
-    rows = Module.objects.visible_to(user)
-    for key, values in search.chosen.items():
-        if key == but:
-            continue
-        column = FACETS[key][1]
-        if key in LISTS:
-            rows = rows.filter(**{f"{column}__overlap": list(values)})
-        else:
-            rows = rows.filter(**{f"{column}__in": values})
-    if search.author:
-        rows = rows.filter(namespace__name__iexact=search.author)
-    if search.composable:
-        rows = rows.filter(head__composable=True, base_model__isnull=False)
-    return rows
+    def _visible(self) -> ModuleQuerySet:
+        return Module.objects.visible_to(self.user)
 
+    def _matching(self, but: str = "") -> ModuleQuerySet:
+        """The visible modules that fit all that is chosen, except in the facet `but`."""
+        rows = self._visible()
+        for key, values in self.search.chosen.items():
+            column = FACETS[key][1]
+            if key in LISTS and key != but:
+                rows = rows.filter(**{f"{column}__overlap": list(values)})
+            elif key != but:
+                rows = rows.filter(**{f"{column}__in": values})
+        if self.search.author:
+            rows = rows.filter(namespace__name__iexact=self.search.author)
+        if self.search.composable:
+            rows = rows.filter(head__composable=True, base_model__isnull=False)
+        return self._with_text(rows)
 
-def _by_text(rows: ModuleQuerySet, text: str) -> tuple[ModuleQuerySet, Any]:
-    """The rows that have all words of the text, as beginnings of words; if there are none, those with words like them."""
-    if not text:
-        return rows, None
-    words = list(dict.fromkeys(re.findall(r"[^\W_]+", plain(text))))[:MAX_WORDS]
-    if not words:
-        return rows.none(), None
-    query = SearchQuery(" & ".join(f"{word}:*" for word in words), config=CONFIG, search_type="raw")
-    exact = rows.filter(search_vector=query)
-    if exact.exists():
-        closeness = TrigramWordSimilarity(" ".join(words), F("search_text"))
-        return exact, Cast(SearchRank(F("search_vector"), query), FloatField()) + closeness
-    likeness: Any = Value(0.0)
-    condition = Q()
-    for number, word in enumerate(words):
-        similarity = TrigramWordSimilarity(word, F("search_text"))
-        rows = rows.alias(**{f"like_{number}": similarity})
-        condition &= Q(**{f"like_{number}__gte": TYPO_SIMILARITY})
-        likeness = likeness + similarity
-    return rows.filter(condition), likeness
+    def _with_text(self, rows: ModuleQuerySet) -> ModuleQuerySet:
+        """The rows that have all words, as beginnings of words; if no module has them, those with words like them."""
+        if not self.search.text:
+            return rows
+        if not self.words:
+            return rows.none()
+        if self.exact:
+            return rows.filter(search_vector=self.query)
+        condition = Q()
+        for number, word in enumerate(self.words):
+            rows = rows.alias(**{f"like_{number}": TrigramWordSimilarity(word, F("search_text"))})
+            condition &= Q(**{f"like_{number}__gte": TYPO_SIMILARITY})
+        return rows.filter(condition)
+
+    def _relevance(self) -> Any:
+        closeness = TrigramWordSimilarity(" ".join(self.words), F("search_text"))
+        return Cast(SearchRank(F("search_vector"), self.query), FloatField()) + closeness if self.exact else closeness

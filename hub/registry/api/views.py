@@ -71,7 +71,7 @@ class ModuleListView(RegistryView):
             raise ApiError("bad_sort", f"sort must be one of {', '.join(finder.SORTS)}.", fields={"sort": ["Unknown order."]})
         search = finder.read_search(request.query_params)
         pages = PagePagination()
-        rows = pages.paginate_queryset(lean_items(finder.find(search, request.user)), request, self) or []
+        rows = pages.paginate_queryset(lean_items(finder.Finder(search, request.user).rows()), request, self) or []
         return pages.get_paginated_response([item(row, request) for row in rows])
 
     @extend_schema(

@@ -17,7 +17,7 @@ from composer.adapter_files import WEIGHTS
 from hub.registry.models import DownloadVisit, File, Module
 
 RULE = (
-    "One per person and day who fetched the weights: the owner's own downloads, head requests and continued "
+    "one per person and day who fetched the weights: the owner's own downloads, head requests and continued "
     "downloads are not counted."
 )
 

@@ -12,6 +12,7 @@ from hub.registry.colors import thread_color
 
 register = template.Library()
 
+PEFT_NAMES = {"LORA": "LoRA", "LOHA": "LoHa", "LOKR": "LoKr", "ADALORA": "AdaLoRA", "IA3": "(IA)³", "VERA": "VeRA"}
 HEIGHT, WIDTH, POINTS = 96, 12, 24  # of the drawing; it is stretched to the card's height
 
 
@@ -39,9 +40,15 @@ def thread_edge(strands: Sequence[tuple[int, float]]) -> SafeString:
 
 
 @register.filter
-def percent(value: float | None) -> str:
-    """0.427 as 42.7 %."""
-    return "" if value is None else f"{100 * value:.1f} %"
+def peft_name(peft_type: str) -> str:
+    """LORA as people write it."""
+    return PEFT_NAMES.get(peft_type, peft_type)
+
+
+@register.filter
+def metric_name(metric: str) -> str:
+    """exact_match as exact match."""
+    return metric.replace("_", " ")
 
 
 @register.filter

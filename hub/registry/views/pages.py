@@ -28,8 +28,8 @@ def home(request: HttpRequest) -> HttpResponse:
 def browse(request: HttpRequest) -> HttpResponse:
     """The list; htmx asks for the same address while somebody types, and gets the results alone."""
     search = finder.read_search(request.GET)
-    rows = finder.find(search, request.user)
-    page = Paginator(lean(rows), PAGE_SIZE).get_page(request.GET.get("page"))
+    found = finder.Finder(search, request.user)
+    page = Paginator(lean(found.rows()), PAGE_SIZE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
     context = {
@@ -37,7 +37,7 @@ def browse(request: HttpRequest) -> HttpResponse:
         "search_text": search.text,
         "page": page,
         "cards": cards(page.object_list),
-        "facets": _facet_links(request, search),
+        "facets": _facet_links(request, found.facets()),
         "sorts": _sort_links(request, search),
         "query": f"{query.urlencode()}&" if query else "",
         "kept": [(key, value) for key in query if key != "search" for value in query.getlist(key)],
@@ -62,10 +62,10 @@ def profile(request: HttpRequest, owner: str) -> HttpResponse:
     return render(request, "registry/profile.html", context)
 
 
-def _facet_links(request: HttpRequest, search: finder.Search) -> list[dict[str, object]]:
+def _facet_links(request: HttpRequest, facets: list[finder.Facet]) -> list[dict[str, object]]:
     """The facets with, for every value, the address that chooses it or lets it go."""
     found = []
-    for facet in finder.facets(search, request.user):
+    for facet in facets:
         values = []
         for value in facet.values:
             query = request.GET.copy()
