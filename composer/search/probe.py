@@ -95,9 +95,9 @@ class ProbeSearch(Search):
         self._cobyla = Cobyla(start, low=0.0, high=self.bound, radius=self.radius, most=self.left + 1)
         first = self._cobyla.ask()
         assert first is not None
-        # COBYLA begins by asking for its start, whose loss is known.
-        known = np.flatnonzero((self.candidates == self._whole(first[None])).all(axis=1))
-        self._cobyla.tell(float(self.objectives[known[0]]))
+        # COBYLA begins by asking for its start (up to rounding), whose loss is known.
+        known = int(np.abs(self.candidates - self._whole(first[None])).sum(axis=1).argmin())
+        self._cobyla.tell(float(self.objectives[known]))
 
     def _whole(self, points: Array) -> Array:
         """Points of the kept modules as weights of all modules, [population, count]."""
