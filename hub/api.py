@@ -6,6 +6,7 @@ Raise `ApiError("unknown_module", "There is no module alice/x.", status=404)` in
 or let REST framework's own errors pass.
 """
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -13,6 +14,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, permissions, status
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.pagination import PageNumberPagination
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -71,6 +73,20 @@ class SignedIn(ScopePermission):
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return bool(request.user.is_authenticated) and super().has_permission(request, view)
+
+
+class SafeJSONParser(JSONParser):
+    """JSON that is nested too deep, or holds NaN or half a character, is the sender's mistake: 400, never 500."""
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            parsed = super().parse(stream, media_type, parser_context)
+            json.dumps(parsed, ensure_ascii=False, allow_nan=False).encode()  # 1e999, a lone surrogate
+        except (RecursionError, ValueError) as error:  # a UnicodeError is a ValueError
+            raise exceptions.ParseError(
+                "The JSON is nested too deep, is not UTF-8 text, or holds a number without end."
+            ) from error
+        return parsed
 
 
 class PagePagination(PageNumberPagination):

@@ -1,5 +1,6 @@
 """The OpenAPI schema, and a page for people made from it: nothing from another host, no script needed."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -46,9 +47,10 @@ class Operation:
     title: str
     text: str
     parameters: list[Field]
-    body_types: list[str]
+    body_type: str
     body: list[Field]
-    answers: list[tuple[str, str, list[Field]]]  # status, sentence, fields
+    answers: list[tuple[str, str, list[Field]]]  # status, sentence, fields; of those that are no error
+    errors: list[str]  # their statuses; every error has the same body
     needs_token: bool
 
 
@@ -87,18 +89,21 @@ def _operation(method: str, path: str, item: dict[str, Any], schema: dict[str, A
     answers = []
     for status, answer in item["responses"].items():
         inner = _only(answer.get("content", {}))
-        answers.append((status, answer.get("description", ""), list(_fields(inner, schema))))
-    title, _, text = item.get("description", "").strip().partition("\n")
+        if status < "400":
+            answers.append((status, answer.get("description", ""), list(_fields(inner, schema))))
+    text = item.get("description", "").strip()
+    title = item.get("summary") or text.partition(". ")[0].partition("\n")[0].rstrip(".")
     return Operation(
         method=method.upper(),
         path=path,
         anchor=item["operationId"],
-        title=item.get("summary") or title or item["operationId"].replace("_", " "),
-        text=text.strip(),
+        title=title or item["operationId"].replace("_", " "),
+        text=text.removeprefix(title).lstrip(". \n"),
         parameters=parameters,
-        body_types=list(content),
+        body_type=next(iter(content), ""),
         body=list(_fields(body, schema)),
         answers=answers,
+        errors=[status for status in item["responses"] if status >= "400"],
         needs_token=method != "get",
     )
 
@@ -130,6 +135,7 @@ def _fields(part: dict[str, Any], schema: dict[str, Any], depth: int = 0) -> Ite
     required = set(part.get("required", []))
     for name, member in part.get("properties", {}).items():
         text = member.get("description", "") or _resolve(member, schema).get("description", "")
+        text = re.sub(r"\* `.*", "", text, flags=re.DOTALL).strip()  # choices, which the kind shows too
         yield Field(name, _kind(member, schema), name in required and not member.get("readOnly"), text, depth)
         if depth < DEEPEST:
             inner = _resolve(member, schema)

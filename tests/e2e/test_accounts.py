@@ -97,3 +97,9 @@ def test_text_has_contrast(page, theme, db):
     assert ratios["--ink on --paper"][0] > 12
     assert ratios["hue-3"][0] != ratios["hue-18"][0]
     assert {name: pair for name, pair in ratios.items() if pair[0] < pair[1]} == {}
+
+
+def test_the_api_page(page, look, db):
+    page.goto("/api/v1/docs/")
+    page.get_by_role("heading", name="API", exact=True).wait_for()
+    look(page, "api-docs")

@@ -89,6 +89,23 @@ def test_broken_json_is_a_clear_400(alice_api):
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"name": NaN}',
+        b'{"name": "\\ud800"}',
+        b'{"name": "\xff"}',
+        b'{"name": 1e999}',
+        b"\x00",
+    ],
+)
+def test_hostile_json_is_a_400(alice_api, body):
+    answer = alice_api.post(THINGS, body, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["code"] in ("parse_error", "invalid")
+
+
+@pytest.mark.parametrize(
     ("how", "status", "code"),
     [
         ("code", 404, "unknown_thing"),
