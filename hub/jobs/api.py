@@ -29,7 +29,9 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 
 
 def _find(request: Request, job_id: int) -> Job:
-    mine = Job.objects.visible_to(request.user).select_related("base_model", "namespace", "output__module__namespace")
+    mine = Job.objects.visible_to(request.user).select_related(
+        "base_model", "namespace", "output__module__namespace"
+    )
     return get_object_or_404(mine, pk=job_id)
 
 
@@ -60,7 +62,9 @@ class JobsView(APIView):
         serializer.is_valid(raise_exception=True)
         key = _idempotency_key(request)
         try:
-            submitted = services.submit_job(owner=request.user, request=serializer.to_request(), idempotency_key=key)
+            submitted = services.submit_job(
+                owner=request.user, request=serializer.to_request(), idempotency_key=key
+            )
         except JobRefused as error:
             raise ApiError(error.code, str(error), error.status, error.fields) from error
         status = 201 if submitted.created else 200

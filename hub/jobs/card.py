@@ -25,7 +25,10 @@ def render(
         "## How good it is",
         _comparison(result),
         "## What it is made of",
-        "\n".join(["| module | revision | weight |", "|---|---|---:|"] + [f"| {n} | `{c}` | {w:+.3f} |" for n, c, w in used]),
+        "\n".join(
+            ["| module | revision | weight |", "|---|---|---:|"]
+            + [f"| {n} | `{c}` | {w:+.3f} |" for n, c, w in used]
+        ),
         f"Method `{result['method']}`, optimizer `{result['optimizer']}`, seed {job.seed}, budget {job.budget}; the sum was "
         f"compressed to rank {result['rank']}{_error(result)}. `recipe.json` has all that is needed to make it again.",
         "## Use it",
@@ -52,7 +55,11 @@ def _comparison(result: Mapping[str, Any]) -> str:
     if not arms:
         return "It was not compared with anything."
     n = arms[0]["n"]
-    where = f"{n} held-out rows" if result["held_out"] else f"the {n} examples themselves, so these figures flatter it"
+    where = (
+        f"{n} held-out rows"
+        if result["held_out"]
+        else f"the {n} examples themselves, so these figures flatter it"
+    )
     lines = [
         str(result["verdict"].get("text", "")).strip(),
         f"Measured on {where}; in brackets 95 % intervals.",
@@ -71,7 +78,9 @@ def _comparison(result: Mapping[str, Any]) -> str:
 def _interval(value: float | None, low: float | None, high: float | None, form: str) -> str:
     if value is None:
         return "–"
-    return f"{value:{form}}" if low is None or high is None else f"{value:{form}} ({low:{form}} – {high:{form}})"
+    return (
+        f"{value:{form}}" if low is None or high is None else f"{value:{form}} ({low:{form}} – {high:{form}})"
+    )
 
 
 def _error(result: Mapping[str, Any]) -> str:

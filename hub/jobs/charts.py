@@ -70,13 +70,24 @@ def curve(generations: Sequence[Generation], budget: int) -> Curve | None:
         points=points[::every],
         best=(x(len(tried)), y(best)),
         x_ticks=[Tick(x(value), str(value)) for value in _round_steps(total)],
-        y_ticks=[Tick(y(value), f"{value:.2f}") for value in (low + 0.15 * (high - low), low + 0.85 * (high - low))],
+        y_ticks=[Tick(y(value), label) for value, label in _round_values(low, high)],
     )
 
 
 def _round_steps(total: int) -> list[int]:
     step = max(1, total // 4)
     return [step * i for i in range(5) if step * i <= total]
+
+
+def _round_values(low: float, high: float) -> list[tuple[float, str]]:
+    """Two to five round values between low and high, with their labels."""
+    rough = (high - low) / 3
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    digits = max(0, -math.floor(math.log10(step)))
+    first = math.ceil(max(low, 0.0) / step)
+    values = [step * i for i in range(first, first + 6) if step * i <= high]
+    return [(value, f"{value:.{digits}f}") for value in values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +106,13 @@ class ArmBar:
 
 def arm_bars(arms: Sequence[Mapping[str, Any]], metric: str) -> list[ArmBar]:
     """metric: "loss" (drawn from 0 to the largest) or "exact_match" (0 to 1)."""
-    low, high = (("loss_low", "loss_high") if metric == "loss" else ("exact_low", "exact_high"))
+    low, high = ("loss_low", "loss_high") if metric == "loss" else ("exact_low", "exact_high")
     largest = 1.0
     if metric == "loss":
-        largest = max((v for arm in arms for v in (arm.get(metric), arm.get(high)) if v is not None), default=1.0) or 1.0
+        largest = (
+            max((v for arm in arms for v in (arm.get(metric), arm.get(high)) if v is not None), default=1.0)
+            or 1.0
+        )
 
     def place(value: float | None) -> float | None:
         return None if value is None else round(1.5 + 97 * min(max(value / largest, 0.0), 1.0), 2)

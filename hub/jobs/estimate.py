@@ -12,7 +12,9 @@ DEFAULT_PACE = 0.03  # seconds per combination and example, SmolLM2-135M on two 
 
 def seconds_for(request: ComposeRequest) -> float:
     """From the pace of this hub's recent jobs on the same base model."""
-    recent = Job.objects.filter(status=Job.Status.SUCCEEDED, base_model__model_id=request.base_model, result__isnull=False)
+    recent = Job.objects.filter(
+        status=Job.Status.SUCCEEDED, base_model__model_id=request.base_model, result__isnull=False
+    )
     paces = []
     for job in recent.order_by("-finished_at")[:RECENT]:
         if job.started_at and job.finished_at:

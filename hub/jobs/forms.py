@@ -53,7 +53,9 @@ class ComposeForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "spellcheck": "false"}),
     )
     holdout_file = forms.FileField(label="… or a file", required=False)
-    choose = forms.ChoiceField(label="Modules", choices=CHOOSE, widget=forms.RadioSelect, initial="auto", required=False)
+    choose = forms.ChoiceField(
+        label="Modules", choices=CHOOSE, widget=forms.RadioSelect, initial="auto", required=False
+    )
     method = forms.ChoiceField(choices=list(METHODS.items()), initial=AUTO, required=False)
     optimizer = forms.ChoiceField(choices=list(OPTIMIZERS.items()), initial=AUTO, required=False)
     budget = forms.IntegerField(initial=40, required=False, help_text="Combinations to try, 1 to 2000.")
@@ -72,12 +74,18 @@ class ComposeForm(forms.Form):
         label="Name",
         required=False,
         max_length=96,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "composition-…"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "composition-…"}
+        ),
     )
-    visibility = forms.ChoiceField(choices=VISIBILITY, widget=forms.RadioSelect, initial="public", required=False)
+    visibility = forms.ChoiceField(
+        choices=VISIBILITY, widget=forms.RadioSelect, initial="public", required=False
+    )
     key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
-    def __init__(self, data: QueryDict | None = None, files: Any = None, *, user: User, initial: Any = None) -> None:
+    def __init__(
+        self, data: QueryDict | None = None, files: Any = None, *, user: User, initial: Any = None
+    ) -> None:
         super().__init__(data, files, initial=initial)
         self.user = user
         self.compose_request: ComposeRequest | None = None
@@ -114,14 +122,18 @@ class ComposeForm(forms.Form):
     def advanced_open(self) -> bool:
         """Whether something in the drawer differs from its default, or is wrong."""
         names = ("method", "optimizer", "budget", "seed", "penalty", "bound", "rank", "prompt_template")
-        changed = any(str(self[n].value() or "") not in ("", str(self.fields[n].initial or "")) for n in names)
+        changed = any(
+            str(self[n].value() or "") not in ("", str(self.fields[n].initial or "")) for n in names
+        )
         return changed or any(name in self.errors for name in names)
 
     @property
     def idempotency_key(self) -> str | None:
         """The same form sent twice (a double click) is one job; changed and sent again it is another."""
         key = self.cleaned_data.get("key")
-        return f"form-{key}-{request_hash(self.compose_request)[:16]}" if key and self.compose_request else None
+        return (
+            f"form-{key}-{request_hash(self.compose_request)[:16]}" if key and self.compose_request else None
+        )
 
     def clean(self) -> Mapping[str, Any]:
         data = self.cleaned_data
@@ -160,7 +172,9 @@ class ComposeForm(forms.Form):
             shown = SHOWN_AT.get(field, field)
             if shown == "prompt_template" and not self.cleaned_data.get("prompt_template"):
                 shown = "instruction"
-            self.add_error(shown if shown in self.fields else None, forms.ValidationError(sentence, code=code))
+            self.add_error(
+                shown if shown in self.fields else None, forms.ValidationError(sentence, code=code)
+            )
 
     def _typed_rows(self) -> list[Example]:
         pairs = zip_longest(self._list("row_input"), self._list("row_output"), fillvalue="")
@@ -182,7 +196,9 @@ class ComposeForm(forms.Form):
                 self._kept[f"{what}_text"] = rows_as_text([asdict(row) for row in rows])
             except (ComposerError, UnicodeDecodeError) as error:
                 why = "is not UTF-8 text." if isinstance(error, UnicodeDecodeError) else sentence_of(error)
-                self.add_error(f"{what}_file", forms.ValidationError(f"{file.name}: {why}", code="bad_examples"))
+                self.add_error(
+                    f"{what}_file", forms.ValidationError(f"{file.name}: {why}", code="bad_examples")
+                )
         rows += typed
         if what == "examples" and not rows and not self.errors.keys() & {"examples_text", "examples_file"}:
             sentence = "There are no examples yet. Write one per line as  input => output."
@@ -198,13 +214,17 @@ def _text_of(file: UploadedFile) -> str:
 
 def initial_from_job(job: Job) -> dict[str, Any]:
     """The form as it was for this job, to change something and run it again."""
-    modules = [row.revision.module.full_name for row in job.modules.select_related("revision__module__namespace")]
+    modules = [
+        row.revision.module.full_name for row in job.modules.select_related("revision__module__namespace")
+    ]
     return {
         "base_model": job.base_model.model_id,
         "examples_text": rows_as_text(job.examples),
         "holdout_text": rows_as_text(job.holdout),
         "instruction": (instruction := _instruction_of(job.prompt_template)),
-        "prompt_template": "" if instruction or job.prompt_template == DEFAULT_TEMPLATE else job.prompt_template,
+        "prompt_template": ""
+        if instruction or job.prompt_template == DEFAULT_TEMPLATE
+        else job.prompt_template,
         "choose": "auto" if job.auto_select else "picked",
         "modules": [] if job.auto_select else modules,
         "visibility": "private" if job.private else "public",
@@ -222,7 +242,9 @@ def rows_as_text(rows: Sequence[Mapping[str, str]]) -> str:
             return lines
     except ComposerError:
         pass
-    return "\n".join(json.dumps({"input": row["input"], "output": row["output"]}, ensure_ascii=False) for row in rows)
+    return "\n".join(
+        json.dumps({"input": row["input"], "output": row["output"]}, ensure_ascii=False) for row in rows
+    )
 
 
 def _instruction_of(template: str) -> str:

@@ -121,23 +121,29 @@ class Job(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["owner", "idempotency_key"], name="job_idempotency"),
             models.CheckConstraint(
-                condition=Q(status__in=["queued", "running", "succeeded", "failed", "cancelled"]), name="job_status"
+                condition=Q(status__in=["queued", "running", "succeeded", "failed", "cancelled"]),
+                name="job_status",
             ),
             models.CheckConstraint(
-                condition=~Q(status="running") | Q(lease_expires_at__isnull=False), name="job_running_has_lease"
+                condition=~Q(status="running") | Q(lease_expires_at__isnull=False),
+                name="job_running_has_lease",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=["queued", "running"], finished_at__isnull=True)
                 | Q(status__in=["succeeded", "failed", "cancelled"], finished_at__isnull=False),
                 name="job_finished_has_time",
             ),
-            models.CheckConstraint(condition=~Q(status="failed") | ~Q(error=""), name="job_failure_has_reason"),
+            models.CheckConstraint(
+                condition=~Q(status="failed") | ~Q(error=""), name="job_failure_has_reason"
+            ),
             models.CheckConstraint(condition=Q(evaluations_done__lte=F("budget")), name="job_budget_kept"),
         ]
         indexes = [
             models.Index(fields=["owner", "-created_at"], name="job_by_owner"),
             models.Index(
-                fields=["status", "created_at"], condition=Q(status__in=["queued", "running"]), name="job_unfinished"
+                fields=["status", "created_at"],
+                condition=Q(status__in=["queued", "running"]),
+                name="job_unfinished",
             ),
         ]
 

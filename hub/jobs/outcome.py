@@ -40,7 +40,9 @@ def checkpoint(
         )
         if created:
             Job.objects.filter(pk=job.pk).update(
-                evaluations_done=min(evaluations, job.budget), best_loss=best_loss, attempts_without_progress=0
+                evaluations_done=min(evaluations, job.budget),
+                best_loss=best_loss,
+                attempts_without_progress=0,
             )
 
 
@@ -62,7 +64,8 @@ def choose_modules(lease: Lease, revisions: Sequence[Revision]) -> None:
     with fenced(lease) as job:
         if not job.modules.exists():
             JobModule.objects.bulk_create(
-                JobModule(job=job, revision=revision, position=position) for position, revision in enumerate(revisions)
+                JobModule(job=job, revision=revision, position=position)
+                for position, revision in enumerate(revisions)
             )
 
 

@@ -94,7 +94,11 @@ def _find_base_model(model_id: str, note: Note) -> BaseModel | None:
     base_model = None if "\x00" in model_id else BaseModel.objects.filter(model_id=model_id).first()
     if base_model is None:
         known = ", ".join(BaseModel.objects.order_by("model_id").values_list("model_id", flat=True)[:5])
-        note("base_model", "unknown_base", f"The base model {_quote(model_id)} is not on this hub. It has: {known or 'none yet'}.")
+        note(
+            "base_model",
+            "unknown_base",
+            f"The base model {_quote(model_id)} is not on this hub. It has: {known or 'none yet'}.",
+        )
     return base_model
 
 
@@ -105,14 +109,24 @@ def _check_rows(field_name: str, rows: Sequence[Example], maximum: int, note: No
         note(field_name, error.code, sentence_of(error))
         return
     if sum(len(row.input) + len(row.output) for row in rows) > MAX_CHARACTERS:
-        note(field_name, "bad_examples", f"The rows have more than {MAX_CHARACTERS:,} characters together; use fewer or shorter ones.")
+        note(
+            field_name,
+            "bad_examples",
+            f"The rows have more than {MAX_CHARACTERS:,} characters together; use fewer or shorter ones.",
+        )
 
 
-def _find_modules(user: User, names: Sequence[str] | str, base_model: BaseModel | None, note: Note) -> list[Revision]:
+def _find_modules(
+    user: User, names: Sequence[str] | str, base_model: BaseModel | None, note: Note
+) -> list[Revision]:
     if names == AUTO:
         usable = Module.objects.visible_to(user).filter(base_model=base_model, head__composable=True)
         if base_model is not None and not usable.exists():
-            note("modules", "no_modules", f"This hub has no module for {base_model.model_id} that could be composed yet.")
+            note(
+                "modules",
+                "no_modules",
+                f"This hub has no module for {base_model.model_id} that could be composed yet.",
+            )
         return []
     if isinstance(names, str) or not names:
         note("modules", "no_modules", "Pick at least one module, or let the hub choose.")
@@ -125,7 +139,9 @@ def _find_modules(user: User, names: Sequence[str] | str, base_model: BaseModel 
         try:
             revision = resolve_module_ref(name, user)
         except RegistryError:
-            note("modules", "unknown_module", f"There is no module {_quote(name)}, or it is not yours to use.")
+            note(
+                "modules", "unknown_module", f"There is no module {_quote(name)}, or it is not yours to use."
+            )
             continue
         problem = _why_not(revision, base_model)
         if problem:
@@ -150,15 +166,24 @@ def _why_not(revision: Revision, base_model: BaseModel | None) -> tuple[str, str
         )
     if not revision.composable:
         reason = (revision.not_composable_reason or "its kind is not supported").rstrip(".")
-        return revision.not_composable_code or "not_composable", f"{module.full_name} cannot be composed: {reason}."
+        return (
+            revision.not_composable_code or "not_composable",
+            f"{module.full_name} cannot be composed: {reason}.",
+        )
     return None
 
 
 def _check_settings(request: ComposeRequest, note: Note) -> None:
     if request.method not in METHODS:
-        note("method", "unknown_method", f"The method {_quote(request.method)} is not one of {_list(METHODS)}.")
+        note(
+            "method", "unknown_method", f"The method {_quote(request.method)} is not one of {_list(METHODS)}."
+        )
     if request.optimizer not in OPTIMIZERS:
-        note("optimizer", "unknown_optimizer", f"The optimizer {_quote(request.optimizer)} is not one of {_list(OPTIMIZERS)}.")
+        note(
+            "optimizer",
+            "unknown_optimizer",
+            f"The optimizer {_quote(request.optimizer)} is not one of {_list(OPTIMIZERS)}.",
+        )
     ranges: tuple[tuple[str, float, tuple[float, float], str], ...] = (
         ("budget", request.budget, BUDGET, "combinations to try"),
         ("seed", request.seed, SEED, ""),
@@ -169,7 +194,11 @@ def _check_settings(request: ComposeRequest, note: Note) -> None:
     for field_name, value, (low, high), meaning in ranges:
         if not math.isfinite(value) or not low <= value <= high:
             explained = f" ({meaning})" if meaning else ""
-            note(field_name, f"{field_name}_out_of_range", f"The {field_name}{explained} must be from {low:g} to {high:.12g}, not {value:.12g}.")
+            note(
+                field_name,
+                f"{field_name}_out_of_range",
+                f"The {field_name}{explained} must be from {low:g} to {high:.12g}, not {value:.12g}.",
+            )
 
 
 def _check_name(user: User, name: str, note: Note) -> None:

@@ -1,7 +1,6 @@
 """What can be said about a job on its way: how far, how long still, how many before it, which weights lead."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 
 from django.utils import timezone
@@ -9,7 +8,6 @@ from django.utils import timezone
 from hub.jobs.models import Generation, Job, JobModule, Worker
 
 EVALUATION_PART = 4 * 3  # arms that are compared; an answer costs about three times what a loss costs
-START_SECONDS = 6.0  # until the first combination is tried, with a warm base model
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,9 @@ class JobProgress:
 
     @cached_property
     def modules(self) -> list[JobModule]:
-        return list(self.job.modules.select_related("revision__module__namespace", "revision__module__base_model"))
+        return list(
+            self.job.modules.select_related("revision__module__namespace", "revision__module__base_model")
+        )
 
     @property
     def evaluations(self) -> int:
@@ -98,15 +98,14 @@ class JobProgress:
 
     @property
     def _seconds_per_evaluation(self) -> float | None:
+        """From the generations of this attempt; the first one's time is not known, it began with loading."""
         last = self.generations[-1]
-        same_run = [g for g in self.generations if g.lease_token == last.lease_token]
-        first = same_run[0]
-        if last.evaluations > first.evaluations:
-            return max((last.created_at - first.created_at).total_seconds(), 0.01) / (last.evaluations - first.evaluations)
-        begin: datetime | None = self.job.started_at
-        if begin is None or first.index > 0:
+        first = next(g for g in self.generations if g.lease_token == last.lease_token)
+        if last.evaluations <= first.evaluations:
             return None
-        return max((last.created_at - begin).total_seconds() - START_SECONDS, 0.5) / max(last.evaluations, 1)
+        return max((last.created_at - first.created_at).total_seconds(), 0.01) / (
+            last.evaluations - first.evaluations
+        )
 
     @property
     def seconds_taken(self) -> float | None:

@@ -22,7 +22,9 @@ ANSWERS_KEPT = 50  # rows whose answers stay with the job
 TASK_TYPES = {"seq2seq": "SEQ_2_SEQ_LM"}
 
 
-def publish_composition(lease: Lease, *, job: Job, revisions: Sequence[Revision], composition: Composition) -> Revision | None:
+def publish_composition(
+    lease: Lease, *, job: Job, revisions: Sequence[Revision], composition: Composition
+) -> Revision | None:
     """Make the new module and end the job, in one transaction behind the fence; None if the owner cancelled meanwhile.
 
     A composition that is worse than the base model on the rows measured, or that contains a private module, is made private
@@ -121,7 +123,9 @@ def _write_files(
         base_model_id=job.base_model.model_id,
         task_type=TASK_TYPES.get(job.base_model.architecture, "CAUSAL_LM"),
     )
-    (place / "recipe.json").write_text(json.dumps(result["recipe"], indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (place / "recipe.json").write_text(
+        json.dumps(result["recipe"], indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     text = card.render(job=job, name=name, revisions=revisions, weights=composition.weights, result=result)
     (place / "README.md").write_text(text, encoding="utf-8")
     return {path.name: path for path in sorted(place.iterdir())}

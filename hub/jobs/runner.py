@@ -1,7 +1,7 @@
 """One job from claim to end. The only hub file that runs the composer, and so loads torch: worker only.
 
-Outcomes are mapped here and nowhere else: stopped -> cancelled, handed over or left alone; an error whose text is meant for
-the user -> failed with that text; anything else -> failed, "internal error", logged.
+Outcomes are mapped here and nowhere else: stopped by its owner -> cancelled; this worker goes away -> handed over; an error
+whose text is meant for the user -> failed with that text; anything else -> failed, "internal error", logged.
 """
 
 import logging
@@ -58,6 +58,9 @@ def _run_and_end(lease: Lease, heartbeat: Heartbeat) -> None:
     except HandOver:
         outcome.hand_over(lease)
         wake(lease.job_id)
+    except SystemExit:  # SIGTERM to this very process
+        outcome.hand_over(lease)
+        raise
     except JobTimedOut as error:
         outcome.fail(lease, code=error.code, error=sentence_of(error))
     except SearchStopped:
@@ -108,7 +111,8 @@ def _revisions(job: Job, lease: Lease, examples: Sequence[Example]) -> list[Revi
         found = candidates_for(job.base_model, job.owner, examples)
         if not found:
             raise RegistryError(
-                "no_modules", f"This hub has no module for {job.base_model.model_id} that could be composed yet."
+                "no_modules",
+                f"This hub has no module for {job.base_model.model_id} that could be composed yet.",
             )
         outcome.choose_modules(lease, found)
     rows = job.modules.select_related("revision__module__namespace").order_by("position")
@@ -165,7 +169,9 @@ class _Watch:
         generation = progress.generation
         if progress.stage != self.stage or (generation is None and progress.message not in ("", self.said)):
             self.stage, self.said = progress.stage, progress.message
-            outcome.report(self.lease, stage=progress.stage, message=progress.message if generation is None else "")
+            outcome.report(
+                self.lease, stage=progress.stage, message=progress.message if generation is None else ""
+            )
         if generation is not None:
             outcome.checkpoint(
                 self.lease,
@@ -189,6 +195,6 @@ class _Watch:
             raise SearchStopped("cancelled by its owner")
         if time.monotonic() > self.deadline:
             minutes = settings.JOB_SECONDS // 60
-            raise JobTimedOut(f"the job took longer than {minutes} minutes, the most this hub gives; try a smaller budget")
-
-
+            raise JobTimedOut(
+                f"the job took longer than {minutes} minutes, the most this hub gives; try a smaller budget"
+            )

@@ -9,7 +9,17 @@ from composer.examples import Example
 from composer.prompts import DEFAULT_TEMPLATE
 from composer.settings import METHODS, OPTIMIZERS
 from hub.jobs.models import Job
-from hub.jobs.preflight import AUTO, BOUND, BUDGET, MAX_EXAMPLES, MAX_HOLDOUT, MAX_MODULES, PENALTY, RANK, ComposeRequest
+from hub.jobs.preflight import (
+    AUTO,
+    BOUND,
+    BUDGET,
+    MAX_EXAMPLES,
+    MAX_HOLDOUT,
+    MAX_MODULES,
+    PENALTY,
+    RANK,
+    ComposeRequest,
+)
 from hub.jobs.progress import JobProgress
 
 
@@ -44,19 +54,31 @@ class JobRequestSerializer(serializers.Serializer[Any]):
     modules = ModulesField()
     examples = ExampleSerializer(many=True, help_text=f"The few-shot rows, 1 to {MAX_EXAMPLES}.")
     holdout = ExampleSerializer(
-        many=True, default=list, help_text=f"Rows that the search does not see, to compare on; up to {MAX_HOLDOUT}."
+        many=True,
+        default=list,
+        help_text=f"Rows that the search does not see, to compare on; up to {MAX_HOLDOUT}.",
     )
     method = serializers.CharField(default=AUTO, help_text=f"One of {', '.join(METHODS)}.")
     optimizer = serializers.CharField(default=AUTO, help_text=f"One of {', '.join(OPTIMIZERS)}.")
-    budget = serializers.IntegerField(default=40, help_text=f"Combinations to try, {BUDGET[0]} to {BUDGET[1]}.")
+    budget = serializers.IntegerField(
+        default=40, help_text=f"Combinations to try, {BUDGET[0]} to {BUDGET[1]}."
+    )
     seed = serializers.IntegerField(default=0)
-    bound = serializers.FloatField(default=1.5, help_text=f"Largest size of a weight, {BOUND[0]} to {BOUND[1]}.")
-    penalty = serializers.FloatField(default=0.05, help_text=f"Weight of the penalty, {PENALTY[0]} to {PENALTY[1]}.")
+    bound = serializers.FloatField(
+        default=1.5, help_text=f"Largest size of a weight, {BOUND[0]} to {BOUND[1]}."
+    )
+    penalty = serializers.FloatField(
+        default=0.05, help_text=f"Weight of the penalty, {PENALTY[0]} to {PENALTY[1]}."
+    )
     rank = serializers.IntegerField(default=16, help_text=f"Rank of the result, {RANK[0]} to {RANK[1]}.")
     prompt_template = serializers.CharField(
-        default=DEFAULT_TEMPLATE, trim_whitespace=False, help_text="Text with {input} once and {output} at its end."
+        default=DEFAULT_TEMPLATE,
+        trim_whitespace=False,
+        help_text="Text with {input} once and {output} at its end.",
     )
-    name = serializers.CharField(default="", allow_blank=True, help_text="Of the new module; one is made if empty.")
+    name = serializers.CharField(
+        default="", allow_blank=True, help_text="Of the new module; one is made if empty."
+    )
     visibility = serializers.ChoiceField(choices=["public", "private"], default="public")
 
     def to_request(self) -> ComposeRequest:
@@ -148,9 +170,10 @@ class JobDetailSerializer(JobSerializer):
     arms = serializers.SerializerMethodField()
     result = serializers.JSONField(allow_null=True)
 
-    def __init__(self, instance: Job, **kwargs: Any) -> None:
+    def __init__(self, instance: Job | None = None, **kwargs: Any) -> None:
         super().__init__(instance, **kwargs)
-        self.state = JobProgress(instance)
+        if instance is not None:  # the schema is made from a serializer without one
+            self.state = JobProgress(instance)
 
     def get_visibility(self, job: Job) -> str:
         return "private" if job.private else "public"
@@ -170,7 +193,9 @@ class JobDetailSerializer(JobSerializer):
 
     @extend_schema_field(WeightSerializer(many=True))
     def get_weights(self, job: Job) -> list[dict[str, Any]]:
-        weights: list[float | None] = [finite(w) for w in self.state.weights] or [None] * len(self.state.modules)
+        weights: list[float | None] = [finite(w) for w in self.state.weights] or [None] * len(
+            self.state.modules
+        )
         return [
             {
                 "module": m.revision.module.full_name,

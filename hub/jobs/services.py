@@ -91,7 +91,14 @@ def _earlier(owner: User, key: str, digest: str) -> Job | None:
     job = Job.objects.filter(owner=owner, idempotency_key=key).first()
     if job is not None and job.request_hash != digest:
         raise JobRefused(
-            [("", "idempotency_conflict", "This Idempotency-Key was used for another request; use a new one.")], status=409
+            [
+                (
+                    "",
+                    "idempotency_conflict",
+                    "This Idempotency-Key was used for another request; use a new one.",
+                )
+            ],
+            status=409,
         )
     return job
 
@@ -103,4 +110,6 @@ def _rows(examples: Sequence[Example]) -> list[dict[str, str]]:
 def request_hash(request: ComposeRequest) -> str:
     """sha256 (hex) of everything that is asked for."""
     plain: dict[str, Any] = asdict(request)
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=list).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(
+        json.dumps(plain, sort_keys=True, default=list).encode("utf-8", "surrogatepass")
+    ).hexdigest()

@@ -1,4 +1,4 @@
-"""The Celery tasks: an id comes in, nothing goes out, and each may be delivered twice."""
+"""The Celery task: an id comes in, nothing goes out, and it may be delivered twice. Forgotten ones are sent again by sweeper."""
 
 from django.conf import settings
 
@@ -14,11 +14,3 @@ def run_job(job_id: int) -> None:
     from hub.jobs import runner  # loads torch: worker only
 
     runner.run_job(job_id)
-
-
-@app.task(ignore_result=True, time_limit=60)
-def sweep() -> None:
-    """Send queued and abandoned jobs again."""
-    from hub.jobs.sweeper import sweep as sweep_now
-
-    sweep_now()

@@ -102,7 +102,9 @@ def cancel(request: HttpRequest, job_id: int) -> HttpResponse:
 
 
 def _mine(request: HttpRequest) -> QuerySet[Job]:
-    return Job.objects.visible_to(request.user).select_related("base_model", "namespace", "output__module__namespace")
+    return Job.objects.visible_to(request.user).select_related(
+        "base_model", "namespace", "output__module__namespace"
+    )
 
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
@@ -157,7 +159,9 @@ def _job_context(job: Job) -> dict[str, Any]:
         "result": result,
         "arm_rows": [
             {"loss": loss, "match": match}
-            for loss, match in zip(charts.arm_bars(arms, "loss"), charts.arm_bars(arms, "exact_match"), strict=True)
+            for loss, match in zip(
+                charts.arm_bars(arms, "loss"), charts.arm_bars(arms, "exact_match"), strict=True
+            )
         ],
         "by_key": {arm["key"]: arm for arm in arms},
         "samples": _samples(arms),

@@ -1,6 +1,7 @@
 """The base model that a worker's child keeps in memory between jobs. Loads torch: worker only."""
 
 import logging
+import threading
 
 from composer.base_model import BaseModel as LoadedModel
 from composer.base_model import load_base_model, parameters_digest
@@ -10,6 +11,7 @@ log = logging.getLogger(__name__)
 
 # One is kept: (fingerprint of its files, the model, digest of its parameters as loaded).
 _warm: tuple[str, LoadedModel, str] | None = None
+_one_at_a_time = threading.Lock()
 
 
 def base_model(row: BaseModel) -> LoadedModel:
@@ -17,6 +19,18 @@ def base_model(row: BaseModel) -> LoadedModel:
 
     Raises BaseModelError if its files cannot be read.
     """
+    with _one_at_a_time:
+        return _load(row)
+
+
+def preload() -> None:
+    """Load the default base model before the first job asks for it."""
+    row = BaseModel.objects.filter(is_default=True).first()
+    if row is not None:
+        base_model(row)
+
+
+def _load(row: BaseModel) -> LoadedModel:
     global _warm
     if _warm is not None:
         fingerprint, model, digest = _warm

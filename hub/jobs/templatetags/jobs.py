@@ -20,7 +20,10 @@ def duration(seconds: float | None) -> str:
 
 @register.filter
 def nats(loss: float | None) -> str:
-    return "–" if loss is None else f"{loss:.2f}"
+    """Two digits; three where two would be nothing."""
+    if loss is None:
+        return "–"
+    return f"{loss:.3f}" if 0 < loss < 0.1 else f"{loss:.2f}"
 
 
 @register.filter

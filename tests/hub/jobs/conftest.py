@@ -51,7 +51,9 @@ def publish(owner: Any, name: str, folder: Path, *, private: bool = False, **met
 @pytest.fixture
 def modules(base_model: Any, bob: Any, tiny_modules: list[Path]) -> list[str]:
     """Full names of four public modules of bob's."""
-    return [publish(bob, f"m{i}", folder, license="mit").module.full_name for i, folder in enumerate(tiny_modules)]
+    return [
+        publish(bob, f"m{i}", folder, license="mit").module.full_name for i, folder in enumerate(tiny_modules)
+    ]
 
 
 @pytest.fixture

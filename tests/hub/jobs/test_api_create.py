@@ -170,13 +170,17 @@ def test_a_module_of_another_base_model(alice_api: Any, bob: Any, body: Any, tmp
     assert tiny.MODEL_ID in answer.json()["detail"]
 
 
-def test_a_module_of_a_base_model_that_is_not_here(alice_api: Any, bob: Any, body: Any, tiny_base: Any, tmp_path: Any) -> None:
+def test_a_module_of_a_base_model_that_is_not_here(
+    alice_api: Any, bob: Any, body: Any, tiny_base: Any, tmp_path: Any
+) -> None:
     publish(bob, "far", tiny.save_lora(tiny_base, tmp_path / "m", model_id="far/away"))
     answer = alice_api.post(URL, body | {"modules": ["bob/far"]})
     assert (answer.status_code, answer.json()["code"]) == (400, "unknown_base")
 
 
-def test_a_module_that_cannot_be_composed(alice_api: Any, bob: Any, body: Any, tiny_base: Any, tmp_path: Any) -> None:
+def test_a_module_that_cannot_be_composed(
+    alice_api: Any, bob: Any, body: Any, tiny_base: Any, tmp_path: Any
+) -> None:
     folder = tiny.save_lora(tiny_base, tmp_path / "m", use_dora=True)
     assert not publish(bob, "dora", folder).composable
     answer = alice_api.post(URL, body | {"modules": ["bob/dora"]})

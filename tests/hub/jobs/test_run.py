@@ -150,7 +150,9 @@ def test_the_same_message_many_times_makes_one_module(submit: Callable[..., Job]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_name_taken_meanwhile_gets_a_number(submit: Callable[..., Job], alice: Any, tiny_modules: Any) -> None:
+def test_a_name_taken_meanwhile_gets_a_number(
+    submit: Callable[..., Job], alice: Any, tiny_modules: Any
+) -> None:
     from tests.hub.jobs.conftest import publish
 
     job = submit(name="mix")
