@@ -35,11 +35,15 @@ class Factors:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A LoRA: layer name in the base model -> its factors. base_model is the id that the files name."""
+    """A LoRA: layer name in the base model -> its factors. base_model is the id that the files name.
+
+    fan_in_fan_out: PEFT's word for layers that store their weight transposed (GPT-2's Conv1D); the factors never are.
+    """
 
     name: str
     base_model: str
     factors: Mapping[str, Factors]
+    fan_in_fan_out: bool = False
 
     @property
     def rank(self) -> int:
@@ -77,7 +81,12 @@ def load_adapter(folder: Path | str, *, name: str | None = None) -> Adapter:
         )
         for layer in info.layers
     }
-    return Adapter(name=name, base_model=info.config.base_model, factors=factors)
+    return Adapter(
+        name=name,
+        base_model=info.config.base_model,
+        factors=factors,
+        fan_in_fan_out=info.config.fan_in_fan_out,
+    )
 
 
 def save_adapter(
@@ -119,7 +128,7 @@ def save_adapter(
         "target_modules": sorted(adapter.factors),
         "bias": "none",
         "lora_dropout": 0.0,
-        "fan_in_fan_out": False,
+        "fan_in_fan_out": adapter.fan_in_fan_out,
         "inference_mode": True,
     }
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})

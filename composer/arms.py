@@ -140,8 +140,12 @@ def judge(arms: Sequence[Arm], *, held_out: bool) -> dict[str, Any]:
 
 def _sentence(arms: dict[str, Arm], verdict: dict[str, Any], best: Arm) -> str:
     mine, base = arms["composition"], arms["base"]
-    rows = f"{mine.n} held-out row{'s' * (mine.n != 1)}" if verdict["held_out"] else (
-        f"the {mine.n} example{'s' * (mine.n != 1)} it was searched on, which says little about other rows"
+    rows = (
+        f"{mine.n} held-out row{'s' * (mine.n != 1)}"
+        if verdict["held_out"]
+        else (
+            f"the {mine.n} example{'s' * (mine.n != 1)} it was searched on, which says little about other rows"
+        )
     )
     figures = (
         f"loss {mine.loss:.2f} against {base.loss:.2f} of the base model, "
@@ -150,7 +154,11 @@ def _sentence(arms: dict[str, Arm], verdict: dict[str, Any], best: Arm) -> str:
     if not verdict["beats_base"]:
         return f"No gain: the composition is not better than the base model ({figures})."
     single = arms.get("best_single")
-    opening = "The composition beats the base model" if verdict["sure_base"] else "The composition is a little better than the base model"
+    opening = (
+        "The composition beats the base model"
+        if verdict["sure_base"]
+        else "The composition is a little better than the base model"
+    )
     text = f"{opening} ({figures})."
     if single is None:
         return text

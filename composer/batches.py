@@ -48,7 +48,7 @@ class Padded:
 
 def common_prefix(sequences: Sequence[Sequence[int]]) -> int:
     """How many tokens all sequences begin with."""
-    first, last = min(sequences), max(sequences)
+    first, last = min(map(list, sequences)), max(map(list, sequences))
     length = min(len(first), len(last))
     return next((i for i in range(length) if first[i] != last[i]), length)
 
@@ -133,7 +133,9 @@ def pad_causal(rows: Sequence[EncodedRow], pad: int, *, skip: int = 0) -> Padded
         ids=_pad(sequences, pad),
         mask=_pad([[1] * len(s) for s in sequences], 0),
         pick_rows=torch.tensor([i for i, row in enumerate(rows) for _ in row.answer]),
-        pick_columns=torch.tensor([len(row.prompt) - 1 - skip + k for row in rows for k in range(len(row.answer))]),
+        pick_columns=torch.tensor(
+            [len(row.prompt) - 1 - skip + k for row in rows for k in range(len(row.answer))]
+        ),
         targets=torch.tensor([token for row in rows for token in row.answer]),
     )
 

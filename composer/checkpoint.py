@@ -23,7 +23,12 @@ class Generation:
     candidates_hash: str
 
     @staticmethod
-    def of(index: int, candidates: NDArray[np.float64], losses: NDArray[np.float64], objectives: NDArray[np.float64]) -> "Generation":
+    def of(
+        index: int,
+        candidates: NDArray[np.float64],
+        losses: NDArray[np.float64],
+        objectives: NDArray[np.float64],
+    ) -> "Generation":
         return Generation(
             index=index,
             candidates=candidates.tolist(),
@@ -49,7 +54,9 @@ def candidates_hash(candidates: NDArray[np.float64]) -> str:
     return hashlib.sha256(f"{array.shape}".encode() + array.tobytes()).hexdigest()
 
 
-def stored_losses(history: Sequence[Generation], index: int, candidates: NDArray[np.float64]) -> NDArray[np.float64]:
+def stored_losses(
+    history: Sequence[Generation], index: int, candidates: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """The losses of generation `index` of the record, [population].
 
     Raises SettingsError if the record is of another search: other modules, examples, settings or another version.

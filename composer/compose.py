@@ -28,7 +28,7 @@ __all__ = ["ComposeSettings", "Composition", "Progress", "compose"]
 Array = NDArray[np.float64]
 FINALISTS = 3
 STORED = torch.float16  # how the result will be written; it is measured as it will be read back
-MOST_LOSS_TO_RANK = 0.01  # nats: what compression may cost before the rank is doubled
+RANK_COST = 0.01  # what compression may cost before the rank is doubled: nats, or this share of the loss if that is more
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,13 @@ class _Run:
         if not adapters:
             raise IncompatibleAdapters("choose at least one module to compose")
         check_examples(examples)
-        self.base, self.adapters, self.examples, self.settings, self.report = base, adapters, examples, settings, report
+        self.base, self.adapters, self.examples, self.settings, self.report = (
+            base,
+            adapters,
+            examples,
+            settings,
+            report,
+        )
         self.method = "deltas" if settings.method == "auto" else settings.method
         self.optimizer = "probe" if settings.optimizer == "auto" else settings.optimizer
         self.stage: Literal["select", "search", "evaluate", "write"] = "select"
@@ -219,7 +225,12 @@ class _Run:
         """Of each candidate, [population]; those that the selection has computed already are looked up."""
         single = np.count_nonzero(candidates, axis=1) == 1
         module = candidates.argmax(axis=1)
-        known = single & (candidates.max(axis=1) == 1) & ~np.isnan(self.probes[module]) & (self.selection_evaluations > 0)
+        known = (
+            single
+            & (candidates.max(axis=1) == 1)
+            & ~np.isnan(self.probes[module])
+            & (self.selection_evaluations > 0)
+        )
         losses = np.where(known, self.probes[module], np.nan)
         if not known.all():
             losses[~known] = self.evaluator.mean_losses(candidates[~known], self.rows)
@@ -250,7 +261,7 @@ class _Run:
             small = small.rounded(STORED)
             alone = Evaluator(self.base, [small], dtype=torch.float32, pulse=self.pulse)
             small_loss = float(alone.mean_losses(np.ones((1, 1)), self.rows)[0])
-            if rank >= exact.rank or not small_loss > loss + max(MOST_LOSS_TO_RANK, 0.02 * loss):
+            if rank >= exact.rank or not small_loss > loss + RANK_COST * max(1.0, loss):
                 break
             rank *= 2
         self.lap("write")
@@ -270,7 +281,12 @@ class _Run:
         single = np.eye(count)[best]
         uniform = np.full(count, 1 / count)
         specs += [
-            ArmSpec("best_single", f"Best single module ({self.adapters[best].name})", np.append(single, 0), single.tolist()),
+            ArmSpec(
+                "best_single",
+                f"Best single module ({self.adapters[best].name})",
+                np.append(single, 0),
+                single.tolist(),
+            ),
             ArmSpec("uniform", "Uniform mean", np.append(uniform, 0), uniform.tolist()),
             ArmSpec("composition", "Composition", np.eye(count + 1)[count], weights.tolist()),
         ]
@@ -284,7 +300,11 @@ class _Run:
     def encode(self, examples: Sequence[Example]) -> list[EncodedRow]:
         base = self.base
         return encode_examples(
-            base.tokenizer, examples, self.settings.template, seq2seq=base.is_seq2seq, limit=base.context_length
+            base.tokenizer,
+            examples,
+            self.settings.template,
+            seq2seq=base.is_seq2seq,
+            limit=base.context_length,
         )
 
     def exact_evaluator(self) -> Evaluator:
@@ -326,4 +346,3 @@ class _Run:
         now = time.perf_counter()
         self.timings[stage] = now - self._lap
         self._lap = now
-

@@ -35,9 +35,11 @@ def row_results(
     weights: [candidates, n_modules]. Equal to generate.evaluate_rows on the base model with each combination merged.
     """
     base = evaluator.base
-    rows = encode_examples(base.tokenizer, examples, template, seq2seq=base.is_seq2seq, limit=base.context_length)
+    rows = encode_examples(
+        base.tokenizer, examples, template, seq2seq=base.is_seq2seq, limit=base.context_length
+    )
     most = answer_budget(base, examples, maximum=max_new_tokens)
-    if evaluator.packs:
+    if evaluator.is_packable:
         losses, tokens = _read_and_continue(evaluator, torch.tensor(weights, dtype=torch.float32), rows, most)
     else:
         losses = evaluator.losses(weights, rows)
@@ -74,7 +76,9 @@ def _read_and_continue(
     lengths = [length_of(rows[r]) - shared for _, r in jobs]
     for batch in batch_by_length(lengths, most_tokens=evaluator.limits.tokens, waste=0.1):
         pairs = [jobs[j] for j in batch]
-        values, found = _batch(evaluator, gates, [c for c, _ in pairs], [rows[r] for _, r in pairs], shared, most)
+        values, found = _batch(
+            evaluator, gates, [c for c, _ in pairs], [rows[r] for _, r in pairs], shared, most
+        )
         for (candidate, row), value, answer in zip(pairs, values, found, strict=True):
             losses[candidate, row] = value
             answers[candidate][row] = answer.tokens
@@ -124,12 +128,20 @@ def _agreed(rows: Sequence[EncodedRow], choices: list[int], end: int, most: int)
         done = end in tokens or len(tokens) >= most
         if end in tokens:
             tokens = tokens[: tokens.index(end)]
-        found.append(_Answer(tokens=tokens[:most], seen=len(row.prompt) + min(agree, len(row.answer) - 1), done=done))
+        found.append(
+            _Answer(tokens=tokens[:most], seen=len(row.prompt) + min(agree, len(row.answer) - 1), done=done)
+        )
     return found
 
 
 def _continue(
-    evaluator: Evaluator, gates: Tensor, cache: object, mask: Tensor, found: list[_Answer], end: int, most: int
+    evaluator: Evaluator,
+    gates: Tensor,
+    cache: object,
+    mask: Tensor,
+    found: list[_Answer],
+    end: int,
+    most: int,
 ) -> None:
     """Let the unfinished rows go on, one token a forward; rows that finish leave the batch."""
     device = evaluator.base.device
@@ -175,7 +187,9 @@ def _select(cache: object, indices: list[int], device: torch.device) -> None:
 
 
 @torch.inference_mode()
-def _generate(evaluator: Evaluator, gates: Tensor, rows: Sequence[EncodedRow], most: int) -> list[list[list[int]]]:
+def _generate(
+    evaluator: Evaluator, gates: Tensor, rows: Sequence[EncodedRow], most: int
+) -> list[list[list[int]]]:
     """Answers by the model's own generate, all rows of like length in one batch: [candidates][rows] tokens."""
     answers: list[list[list[int]]] = [[[] for _ in rows] for _ in gates]
     jobs = [(c, r) for c in range(len(gates)) for r in range(len(rows))]

@@ -86,7 +86,7 @@ class Evaluator:
         self._packs: tuple[tuple[EncodedRow, ...], list[Pack]] | None = None
 
     @property
-    def packs(self) -> bool:
+    def is_packable(self) -> bool:
         """Whether rows can share one sequence: attention models that take a mask and positions per token."""
         config = self.model.config
         return (
@@ -104,9 +104,11 @@ class Evaluator:
         """
         gates = torch.tensor(np.asarray(weights), dtype=torch.float32)
         if gates.dim() != 2 or gates.shape[1] != self.count:
-            raise SettingsError(f"weights have the shape {tuple(gates.shape)}; [candidates, {self.count}] is expected")
+            raise SettingsError(
+                f"weights have the shape {tuple(gates.shape)}; [candidates, {self.count}] is expected"
+            )
         result = np.full((len(gates), len(rows)), np.nan)
-        if self.packs:
+        if self.is_packable:
             self._packed_losses(gates, rows, result)
         else:
             self._padded_losses(gates, rows, result)
@@ -120,7 +122,9 @@ class Evaluator:
         if self._packs is None or self._packs[0] != tuple(rows):
             self._packs = (tuple(rows), pack_rows(rows, most_tokens=PACK_TOKENS))
         for pack in self._packs[1]:
-            most = min(self.limits.tokens // len(pack.ids), MOST_LOGITS // (len(pack.picks) * self.vocabulary))
+            most = min(
+                self.limits.tokens // len(pack.ids), MOST_LOGITS // (len(pack.picks) * self.vocabulary)
+            )
             for start in range(0, len(gates), max(1, most)):
                 part = gates[start : start + max(1, most)]
                 losses = self._pack_forward(pack, part)
@@ -222,7 +226,9 @@ class Evaluator:
         if self._head is None:
             yield lambda output: output.logits[rows, columns].float()
             return
-        handle = self._head.register_forward_pre_hook(lambda _, args: (args[0][rows, columns][None], *args[1:]))
+        handle = self._head.register_forward_pre_hook(
+            lambda _, args: (args[0][rows, columns][None], *args[1:])
+        )
         try:
             yield lambda output: output.logits[0].float()
         finally:
@@ -236,7 +242,7 @@ def row_means(logits: Tensor, targets: Tensor, row_of: Tensor, rows: int) -> Ten
     return sums / torch.bincount(row_of, minlength=rows)
 
 
-def _model_as(base: BaseModel, dtype: torch.dtype) -> nn.Module:
+def _model_as(base: BaseModel, dtype: torch.dtype) -> Any:
     """The base model in `dtype`: itself, or a copy that lives as long as it does (a worker keeps its base model warm)."""
     model: nn.Module = base.model
     if dtype == base.dtype:

@@ -24,11 +24,13 @@ class Gates:
     gate[row] = w_i s_i, each repeated r_i times: plain matrix products, however many weight vectors are in the batch.
     factors: base(x) + (x A_w^T) B_w^T with each distinct weight vector's own A_w = sum w_i A_i, B_w = sum w_i s_i B_i.
 
-    Raises AdapterError `does_not_fit_base` if a layer is missing from the model or has another shape.
+    Without adapters it is the bare model. Raises AdapterError `does_not_fit_base` if a layer is missing from the model
+    or has another shape.
     """
 
     def __init__(self, model: nn.Module, adapters: Sequence[Adapter], *, method: str = "deltas") -> None:
-        check_compatible(adapters)
+        if adapters:
+            check_compatible(adapters)
         _check_fits(adaptable_layers(model), adapters)
         self.count = len(adapters)
         parameter = next(model.parameters())
@@ -43,7 +45,10 @@ class Gates:
     def rows(self, weights: Tensor) -> Iterator[None]:
         """Inside, row i of every batch runs with weights[i]. weights: [rows, n_modules], float32."""
         self.set(weights)
-        handles = [module.register_forward_hook(layer.hook) for module, layer in zip(self.modules, self.layers.values(), strict=True)]
+        handles = [
+            module.register_forward_hook(layer.hook)
+            for module, layer in zip(self.modules, self.layers.values(), strict=True)
+        ]
         try:
             yield
         finally:
@@ -52,6 +57,8 @@ class Gates:
 
     def set(self, weights: Tensor) -> None:
         """Change the rows' weights while `rows` is open, for a batch of another size."""
+        if not self.layers:
+            return
         distinct, inverse = torch.unique(weights, dim=0, return_inverse=True)
         active = torch.nonzero((weights != 0).any(dim=0)).flatten().tolist()
         for layer in self.layers.values():
@@ -59,14 +66,18 @@ class Gates:
 
 
 class _DeltasLayer:
-    def __init__(self, name: str, adapters: Sequence[Adapter], *, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(
+        self, name: str, adapters: Sequence[Adapter], *, dtype: torch.dtype, device: torch.device
+    ) -> None:
         self.name = name
         parts = [adapter.factors.get(name) for adapter in adapters]
         self.ranks = torch.tensor([f.rank if f else 0 for f in parts])
         self.scales = torch.tensor([f.scale if f else 0.0 for f in parts])
         present = [f for f in parts if f]
         self.a_all = torch.cat([f.a for f in present]).to(device, dtype)  # [sum_ranks, d_in]
-        self.b_all = torch.cat([f.b for f in present], dim=1).T.contiguous().to(device, dtype)  # [sum_ranks, d_out]
+        self.b_all = (
+            torch.cat([f.b for f in present], dim=1).T.contiguous().to(device, dtype)
+        )  # [sum_ranks, d_out]
         self.starts = (self.ranks.cumsum(0) - self.ranks).tolist()
         self.active: list[int] | None = None
 
@@ -94,7 +105,9 @@ class _DeltasLayer:
 
 
 class _FactorsLayer:
-    def __init__(self, name: str, adapters: Sequence[Adapter], *, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(
+        self, name: str, adapters: Sequence[Adapter], *, dtype: torch.dtype, device: torch.device
+    ) -> None:
         self.name, self.dtype, self.device = name, dtype, device
         parts = [adapter.factors.get(name) for adapter in adapters]
         present = [f for f in parts if f]
@@ -107,7 +120,9 @@ class _FactorsLayer:
                 self.b_all[index, : f.rank] = f.b.T * f.scale
 
     def set(self, weights: Tensor, distinct: Tensor, inverse: Tensor, active: list[int]) -> None:
-        a = torch.tensordot(distinct, self.a_all, dims=1).to(self.device, self.dtype)  # [distinct, rank, d_in]
+        a = torch.tensordot(distinct, self.a_all, dims=1).to(
+            self.device, self.dtype
+        )  # [distinct, rank, d_in]
         b = torch.tensordot(distinct, self.b_all, dims=1).to(self.device, self.dtype)
         self.a, self.b = a[inverse].transpose(1, 2), b[inverse]  # [rows, d_in, rank], [rows, rank, d_out]
 
@@ -129,12 +144,18 @@ def _per_row(gate: Tensor, x: Tensor, name: str) -> Tensor:
         return gate
     if x.dim() == 2 and x.shape[0] % gate.shape[0] == 0:
         return gate.repeat_interleave(x.shape[0] // gate.shape[0], dim=0)
-    raise AdapterError(f"{name} mixes the rows of a batch, so its adapter cannot be weighted per row", code="unsupported_layer")
+    raise AdapterError(
+        f"{name} mixes the rows of a batch, so its adapter cannot be weighted per row",
+        code="unsupported_layer",
+    )
 
 
 def _by_row(x: Tensor, rows: int, name: str) -> Tensor:
     if x.numel() % (rows * x.shape[-1]) or (x.dim() > 2 and x.shape[0] != rows):
-        raise AdapterError(f"{name} mixes the rows of a batch, so its adapter cannot be weighted per row", code="unsupported_layer")
+        raise AdapterError(
+            f"{name} mixes the rows of a batch, so its adapter cannot be weighted per row",
+            code="unsupported_layer",
+        )
     return x.reshape(rows, -1, x.shape[-1])
 
 
@@ -146,7 +167,9 @@ def _check_fits(shapes: dict[str, tuple[int, int]], adapters: Sequence[Adapter])
             if layer not in shapes:
                 wrong.append(f"{layer} is not a layer of it")
             elif shape != shapes[layer]:
-                wrong.append(f"{layer} is {shapes[layer][0]} x {shapes[layer][1]}, not {shape[0]} x {shape[1]}")
+                wrong.append(
+                    f"{layer} is {shapes[layer][0]} x {shapes[layer][1]}, not {shape[0]} x {shape[1]}"
+                )
         if wrong:
             raise AdapterError(
                 f"{adapter.name} does not fit this base model: {'; '.join(wrong[:3])}"

@@ -1,6 +1,7 @@
 """Weights and adapters -> one adapter; and one adapter -> a smaller one. Tensors in, tensors out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ def combine_deltas(adapters: Sequence[Adapter], weights: Sequence[float]) -> Ada
         factors[layer] = Factors(
             a=torch.cat([f.a for f, _ in parts]), b=torch.cat([f.b * (w * f.scale) for f, w in parts], dim=1)
         )
-    return Adapter(name="composition", base_model=adapters[0].base_model, factors=factors)
+    return replace(adapters[0], name="composition", factors=factors)
 
 
 def combine_factors(adapters: Sequence[Adapter], weights: Sequence[float]) -> Adapter:
@@ -49,7 +50,9 @@ def combine_factors(adapters: Sequence[Adapter], weights: Sequence[float]) -> Ad
     check_compatible(adapters)
     factors = {}
     for layer in _layers(adapters):
-        parts = [(x.factors[layer], float(w)) for x, w in zip(adapters, weights, strict=True) if layer in x.factors]
+        parts = [
+            (x.factors[layer], float(w)) for x, w in zip(adapters, weights, strict=True) if layer in x.factors
+        ]
         rank = max(f.rank for f, _ in parts)
         a = parts[0][0].a.new_zeros(rank, parts[0][0].a.shape[1])
         b = parts[0][0].b.new_zeros(parts[0][0].b.shape[0], rank)
@@ -57,7 +60,7 @@ def combine_factors(adapters: Sequence[Adapter], weights: Sequence[float]) -> Ad
             a[: f.rank] += w * f.a
             b[:, : f.rank] += (w * f.scale) * f.b
         factors[layer] = Factors(a=a, b=b)
-    return Adapter(name="composition", base_model=adapters[0].base_model, factors=factors)
+    return replace(adapters[0], name="composition", factors=factors)
 
 
 def compress(adapter: Adapter, rank: int) -> tuple[Adapter, float]:
@@ -74,9 +77,11 @@ def compress(adapter: Adapter, rank: int) -> tuple[Adapter, float]:
         cut += float(s[keep:].square().sum())
         whole += float(s.square().sum())
         root = s[:keep].sqrt()
-        factors[layer] = Factors(a=(v[:, :keep] * root).T.float().contiguous(), b=(u[:, :keep] * root).float())
+        factors[layer] = Factors(
+            a=(v[:, :keep] * root).T.float().contiguous(), b=(u[:, :keep] * root).float()
+        )
     error = (cut / whole) ** 0.5 if whole > 0 else 0.0
-    return Adapter(name=adapter.name, base_model=adapter.base_model, factors=factors), error
+    return replace(adapter, factors=factors), error
 
 
 def check_compatible(adapters: Sequence[Adapter]) -> None:

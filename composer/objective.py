@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def objective(losses: Array, candidates: Array, *, penalty: float, start: Array | None = None, pull: float = 0.0) -> Array:
+def objective(
+    losses: Array, candidates: Array, *, penalty: float, start: Array | None = None, pull: float = 0.0
+) -> Array:
     """loss + penalty * mean |w| + pull * |w - start|^2 of each candidate, [candidates].
 
     losses: [candidates], nats per answer token; candidates: [candidates, n_modules]. A loss that is not finite is +inf:

@@ -14,7 +14,9 @@ FORMAT = 1
 PACKAGES = ("torch", "transformers", "numpy", "scipy", "cma", "nevergrad")
 
 
-def make_recipe(composition: "Composition", modules: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
+def make_recipe(
+    composition: "Composition", modules: Sequence[dict[str, Any]] | None = None
+) -> dict[str, Any]:
     """Everything that decides the result, as JSON-able values.
 
     modules: one dict per module given to compose, with whatever identifies it to the caller (name, revision);

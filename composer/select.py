@@ -41,7 +41,9 @@ def select_modules(evaluator: Evaluator, rows: Sequence[EncodedRow], *, most: in
             alive = _best(alive, sums, max(most, -(-len(alive) // 2)))
     losses = np.full(count, np.nan)
     losses[alive] = sums[alive] / len(rows)
-    return Selection(kept=_best(alive, sums, most), losses=losses.tolist(), evaluations=-(-forwards // len(rows)))
+    return Selection(
+        kept=_best(alive, sums, most), losses=losses.tolist(), evaluations=-(-forwards // len(rows))
+    )
 
 
 def _best(alive: list[int], sums: np.ndarray, most: int) -> list[int]:

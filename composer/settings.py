@@ -46,14 +46,25 @@ class ComposeSettings:
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise SettingsError(f"the {name} must be one of {', '.join(allowed)}, not {value!r}", code=f"bad_{name}")
+        raise SettingsError(
+            f"the {name} must be one of {', '.join(allowed)}, not {value!r}", code=f"bad_{name}"
+        )
 
 
 def _whole(name: str, value: object, low: int, high: int) -> None:
     if type(value) is not int or not low <= value <= high:
-        raise SettingsError(f"the {name} must be a whole number from {low} to {high:,}, not {value!r}", code=f"bad_{name}")
+        raise SettingsError(
+            f"the {name} must be a whole number from {low} to {high:,}, not {value!r}", code=f"bad_{name}"
+        )
 
 
 def _number(name: str, value: object, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not low <= value <= high:
-        raise SettingsError(f"the {name} must be a number from {low:g} to {high:g}, not {value!r}", code=f"bad_{name}")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or not low <= value <= high
+    ):
+        raise SettingsError(
+            f"the {name} must be a number from {low:g} to {high:g}, not {value!r}", code=f"bad_{name}"
+        )

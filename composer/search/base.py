@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from composer.objective import objective
 
 Array = NDArray[np.float64]
+NOTHING = 1e-4  # a smaller weight is zero, so that its module is left out of the result
 
 
 class Search:
@@ -27,7 +28,8 @@ class Search:
     def ask(self) -> Array:
         """The next generation, [population, count], the same until it is told; empty when the search is over."""
         if not len(self._asked) and self.left > 0:
-            self._asked = np.clip(self._propose()[: self.left], -self.bound, self.bound)
+            asked = np.clip(self._propose()[: self.left], -self.bound, self.bound)
+            self._asked = np.where(np.abs(asked) < NOTHING, 0.0, asked)
         return self._asked
 
     def tell(self, losses: Array) -> Array:

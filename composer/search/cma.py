@@ -19,7 +19,13 @@ class Cma:
     """
 
     def __init__(
-        self, start: Array, *, low: float, high: float, sigma: float, random: Callable[[], np.random.Generator]
+        self,
+        start: Array,
+        *,
+        low: float,
+        high: float,
+        sigma: float,
+        random: Callable[[], np.random.Generator],
     ) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns about plotting libraries that are not installed

@@ -17,7 +17,9 @@ class Cobyla:
     the values told and on nothing else.
     """
 
-    def __init__(self, start: Array, *, low: float, high: float, radius: float, smallest: float = 0.01, most: int) -> None:
+    def __init__(
+        self, start: Array, *, low: float, high: float, radius: float, smallest: float = 0.01, most: int
+    ) -> None:
         self._points: queue.Queue[Array | Exception | None] = queue.Queue()
         self._values: queue.Queue[float | None] = queue.Queue()
         self._arguments = (start, low, high, radius, smallest, most)
@@ -44,7 +46,7 @@ class Cobyla:
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        from scipy.optimize import minimize
+        from scipy.optimize import minimize  # type: ignore[import-untyped]
 
         start, low, high, radius, smallest, most = self._arguments
 
@@ -66,7 +68,7 @@ class Cobyla:
             )
         except _Closed:
             return
-        except Exception as error:  # raised again in the thread that asks
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that asks
             self._points.put(error)
         else:
             self._points.put(None)

@@ -74,7 +74,11 @@ class ProbeSearch(Search):
 
     def _warm_start(self, candidates: Array, losses: Array) -> Array:
         """softmax(-loss / temperature) over the best probed modules, [count]; the uniform mean if none was probed."""
-        probes = {int(np.argmax(c)): loss for c, loss in zip(candidates, losses, strict=True) if np.count_nonzero(c) == 1}
+        probes = {
+            int(np.argmax(c)): loss
+            for c, loss in zip(candidates, losses, strict=True)
+            if np.count_nonzero(c) == 1
+        }
         finite = sorted((loss, module) for module, loss in probes.items() if np.isfinite(loss))
         self.kept = sorted(module for _, module in finite[: self.keep])
         if not self.kept:

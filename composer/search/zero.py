@@ -2,6 +2,8 @@
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,13 @@ from composer.search.cobyla import Cobyla
 class CobylaSearch(Search):
     """COBYLA from w = 0 within [-bound, bound]: what nevergrad's NGOpt runs for few evaluations."""
 
-    def __init__(self, *, count: int, budget: int, seed: int, bound: float, penalty: float, radius: float = 1.0) -> None:
+    def __init__(
+        self, *, count: int, budget: int, seed: int, bound: float, penalty: float, radius: float = 1.0
+    ) -> None:
         super().__init__(count=count, budget=budget, seed=seed, bound=bound, penalty=penalty)
-        self._cobyla = Cobyla(np.zeros(count), low=-bound, high=bound, radius=radius, smallest=1e-4, most=budget)
+        self._cobyla = Cobyla(
+            np.zeros(count), low=-bound, high=bound, radius=radius, smallest=1e-4, most=budget
+        )
 
     def _propose(self) -> Array:
         point = self._cobyla.ask()
@@ -33,8 +39,9 @@ class NgoptSearch(Search):
 
     def __init__(self, *, count: int, budget: int, seed: int, bound: float, penalty: float) -> None:
         super().__init__(count=count, budget=budget, seed=seed, bound=bound, penalty=penalty)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # nevergrad warns of libraries that it can do without
+        # nevergrad runs SciPy's COBYLA in a thread, where only a filter of the process is sure to be seen.
+        warnings.filterwarnings("ignore", message="COBYLA: Invalid")
+        with self._own_world():
             import nevergrad
 
             space = nevergrad.p.Array(init=np.zeros(count), lower=-bound, upper=bound)
@@ -43,16 +50,26 @@ class NgoptSearch(Search):
         self._point: Any = None
 
     def _propose(self) -> Array:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with self._own_world():
             self._point = self._optimizer.ask()
         return np.asarray(self._point.value, dtype=np.float64)[None]
 
     def _learn(self, candidates: Array, losses: Array) -> None:
         value = float(self.objectives[-1])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with self._own_world():
             self._optimizer.tell(self._point, value if math.isfinite(value) else 1e6)
+
+    @contextmanager
+    def _own_world(self) -> Iterator[None]:
+        """nevergrad draws from numpy's global generator and warns of libraries that it can do without; both stay here."""
+        state = np.random.get_state()
+        np.random.seed([self.seed % 2**32, self.generation])
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            np.random.set_state(state)
 
 
 class RandomSearch(Search):

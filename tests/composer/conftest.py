@@ -13,7 +13,6 @@ from composer.examples import Example
 from composer.prompts import DEFAULT_TEMPLATE, EncodedRow, encode_examples
 from tests import tiny
 
-
 # Tiny tensors gain nothing from a second thread, and lose much where the cores are busy.
 torch.set_num_threads(1)
 
