@@ -4,7 +4,7 @@ from hub.jobs.models import Job, Worker
 
 
 @admin.register(Job)
-class JobAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class JobAdmin(admin.ModelAdmin):
     """To look at; jobs are written by their owner and by workers only."""
 
     list_display = ["pk", "owner", "status", "stage", "evaluations_done", "budget", "attempts", "created_at"]
@@ -20,5 +20,5 @@ class JobAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Worker)
-class WorkerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class WorkerAdmin(admin.ModelAdmin):
     list_display = ["name", "started_at", "last_seen"]

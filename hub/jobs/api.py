@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from hub.accounts.models import User
 from hub.api import ApiError, PagePagination, SignedIn
 from hub.jobs import services
 from hub.jobs.errors import JobRefused
@@ -61,6 +62,7 @@ class JobsView(APIView):
         serializer = JobRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         key = _idempotency_key(request)
+        assert isinstance(request.user, User)  # by SignedIn
         try:
             submitted = services.submit_job(
                 owner=request.user, request=serializer.to_request(), idempotency_key=key
@@ -100,7 +102,7 @@ class CandidatesView(APIView):
             )
         ]
         pages = PagePagination()
-        page = pages.paginate_queryset(rows, request, view=self)  # type: ignore[arg-type]
+        page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response(page)
 
 

@@ -155,6 +155,7 @@ def weave(shares: Sequence[Share]) -> Weave | None:
         y = STRAND_GAP * (number + 0.5) + (height - STRAND_GAP * len(shown)) / 2
         end = at + width * 0.4
         at += width * 0.8
-        path = f"M0 {y:.1f}C{WEAVE_WIDTH * 0.4:.0f} {y:.1f} {WEAVE_WIDTH * 0.45:.0f} {end:.1f} {WEAVE_WIDTH * 0.8:.0f} {end:.1f}H{WEAVE_WIDTH}"
+        start, turn, stop = (round(WEAVE_WIDTH * part) for part in (0.4, 0.45, 0.8))
+        path = f"M0 {y:.1f}C{start} {y:.1f} {turn} {end:.1f} {stop} {end:.1f}H{WEAVE_WIDTH}"
         strands.append(Strand(share, path, round(width, 1), y, share.weight < 0))
     return Weave(strands, WEAVE_WIDTH, round(height))

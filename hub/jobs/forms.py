@@ -29,7 +29,7 @@ SHOWN_AT = {"examples": "examples_text", "holdout": "holdout_text", "private": "
 
 
 class ComposeForm(forms.Form):
-    """`request_for` after is_valid() is the checked request. Rows typed in pairs come beside the form as row_input, row_output."""
+    """After is_valid(), `compose_request` is the checked request. Rows typed in pairs come as row_input, row_output."""
 
     base_model = forms.ModelChoiceField(BaseModel.objects.all(), to_field_name="model_id", empty_label=None)
     examples_text = forms.CharField(
@@ -135,7 +135,7 @@ class ComposeForm(forms.Form):
             f"form-{key}-{request_hash(self.compose_request)[:16]}" if key and self.compose_request else None
         )
 
-    def clean(self) -> Mapping[str, Any]:
+    def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         examples = self._read("examples", typed=self._typed_rows())
         holdout = self._read("holdout")
@@ -162,9 +162,10 @@ class ComposeForm(forms.Form):
 
     def keep_files(self) -> None:
         """Before the form is shown again: what was read from files moves into the text fields."""
-        self.data = self.data.copy()
+        data = self.data.copy() if isinstance(self.data, QueryDict) else QueryDict(mutable=True)
         for name, text in self._kept.items():
-            self.data[name] = text
+            data[name] = text
+        self.data = data
 
     def refuse(self, refused: JobRefused) -> None:
         """Show what is wrong beside the fields."""

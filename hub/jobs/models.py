@@ -18,6 +18,9 @@ WORKER_IS_ALIVE = timedelta(seconds=30)
 class ExactJSONField(models.TextField):
     """Lists of floats that come back bit for bit; jsonb has no -0.0, no infinity and no NaN."""
 
+    _pyi_private_set_type: Any  # for the type checker: not text
+    _pyi_private_get_type: Any
+
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         return None if value is None else json.loads(value)
 

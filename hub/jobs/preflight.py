@@ -109,11 +109,10 @@ def _check_rows(field_name: str, rows: Sequence[Example], maximum: int, note: No
         note(field_name, error.code, sentence_of(error))
         return
     if sum(len(row.input) + len(row.output) for row in rows) > MAX_CHARACTERS:
-        note(
-            field_name,
-            "bad_examples",
-            f"The rows have more than {MAX_CHARACTERS:,} characters together; use fewer or shorter ones.",
+        sentence = (
+            f"The rows have more than {MAX_CHARACTERS:,} characters together; use fewer or shorter ones."
         )
+        note(field_name, "bad_examples", sentence)
 
 
 def _find_modules(
@@ -194,11 +193,8 @@ def _check_settings(request: ComposeRequest, note: Note) -> None:
     for field_name, value, (low, high), meaning in ranges:
         if not math.isfinite(value) or not low <= value <= high:
             explained = f" ({meaning})" if meaning else ""
-            note(
-                field_name,
-                f"{field_name}_out_of_range",
-                f"The {field_name}{explained} must be from {low:g} to {high:.12g}, not {value:.12g}.",
-            )
+            sentence = f"The {field_name}{explained} must be from {low:g} to {high:.12g}, not {value:.12g}."
+            note(field_name, f"{field_name}_out_of_range", sentence)
 
 
 def _check_name(user: User, name: str, note: Note) -> None:

@@ -14,15 +14,15 @@ from django.db import Error as DatabaseFailure
 
 from composer.adapters import Adapter, load_adapter
 from composer.checkpoint import Generation
-from composer.compose import Composition, ComposeSettings, Progress, compose
+from composer.compose import ComposeSettings, Composition, Progress, compose
 from composer.errors import ComposerError, SearchStopped, SettingsError
 from composer.examples import Example, examples_from_rows
 from hub.jobs import outcome, warm
 from hub.jobs.errors import HandOver, JobTimedOut, LeaseLost
 from hub.jobs.lease import Heartbeat, Lease, claim
 from hub.jobs.models import Job
-from hub.jobs.presence import is_stopping
 from hub.jobs.preflight import sentence_of
+from hub.jobs.presence import is_stopping
 from hub.jobs.publish import publish_composition
 from hub.jobs.queue import wake
 from hub.registry.models import Revision

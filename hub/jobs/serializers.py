@@ -37,7 +37,7 @@ class ExampleSerializer(serializers.Serializer[Any]):
         "description": 'A list of "owner/name" or "owner/name@revision", or "auto": the hub chooses.',
     }
 )
-class ModulesField(serializers.Field):  # type: ignore[type-arg]
+class ModulesField(serializers.Field):
     def to_internal_value(self, data: Any) -> list[str] | str:
         if data == AUTO:
             return AUTO
@@ -82,10 +82,11 @@ class JobRequestSerializer(serializers.Serializer[Any]):
     visibility = serializers.ChoiceField(choices=["public", "private"], default="public")
 
     def to_request(self) -> ComposeRequest:
-        data = dict(self.validated_data)
-        private = data.pop("visibility") == "private"
-        rows = {field: [Example(**row) for row in data.pop(field)] for field in ("examples", "holdout")}
-        return ComposeRequest(**data, **rows, private=private)
+        data: dict[str, Any] = dict(self.validated_data)
+        data["private"] = data.pop("visibility") == "private"
+        for field in ("examples", "holdout"):
+            data[field] = [Example(**row) for row in data[field]]
+        return ComposeRequest(**data)
 
 
 class WeightSerializer(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-"""The Celery task: an id comes in, nothing goes out, and it may be delivered twice. Forgotten ones are sent again by sweeper."""
+"""The Celery task: an id comes in, nothing goes out, and it may be delivered twice (see sweeper)."""
 
 from django.conf import settings
 
