@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
-from django.db.models import Count, F, FloatField, Func, Q
-from django.db.models.functions import Cast
+from django.contrib.postgres.search import SearchQuery, TrigramWordSimilarity
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import F
 from django.http import QueryDict
 
 from hub.registry.models import Module, ModuleQuerySet
 from hub.registry.services.search_index import CONFIG, plain
 
 MAX_WORDS = 8
+MAX_ALIKE = 1000  # modules found by typos
 TYPO_SIMILARITY = 0.42  # of a word and its best match in name, summary, task or tags; 1 is equal
 FACET_VALUES = 12  # shown of each facet
 SORTS = {"relevance": "Best match", "newest": "Newest", "downloads": "Most downloaded", "name": "Name"}
@@ -30,6 +32,7 @@ FACETS = {
     "tag": ("Tag", "tags"),
 }
 LISTS = {"language", "tag"}
+TOTAL = "total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class Finder:
         self.words = list(dict.fromkeys(re.findall(r"[^\W_]+", plain(search.text))))[:MAX_WORDS]
         self.query = SearchQuery(" & ".join(f"{word}:*" for word in self.words), config=CONFIG, search_type="raw")
         self.exact = bool(self.words) and self._visible().filter(search_vector=self.query).exists()
+        self.alike = [] if self.exact or not self.words else self._alike()
 
     def rows(self) -> ModuleQuerySet:
         """The modules that fit and that the user may see, in order."""
@@ -91,27 +95,54 @@ class Finder:
             return rows.alias(relevance=self._relevance()).order_by("-relevance", "-downloads", "-pk")
         return rows.order_by(*ORDER.get(self.search.sort, ORDER["newest"]))
 
-    def facets(self) -> list[Facet]:
-        """Every facet with the values that still find something, counted as if the facet itself were not chosen."""
-        found = []
-        for key, (heading, column) in FACETS.items():
-            value = Func(F(column), function="unnest") if key in LISTS else F(column)
-            counts = (
-                self._matching(but=key)
-                .exclude(**({} if key in LISTS or key == "rank" else {column: ""}))
-                .order_by()
-                .values(facet=value)
-                .annotate(n=Count("pk"))
-                .order_by("-n", "facet")
-                .values_list("facet", "n")[: FACET_VALUES + 20]
+    def counted(self) -> tuple[int, list[Facet]]:
+        """(how many modules fit, every facet with the values that still find something), by one query.
+
+        A facet is counted as if it were not chosen itself.
+        """
+        counts: dict[str, list[tuple[str, int]]] = {key: [] for key in FACETS}
+        total = 0
+        try:
+            sql, params = self._count_sql()
+        except EmptyResultSet:  # no module can fit
+            return 0, []
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            for key, value, count in cursor.fetchall():
+                if key == TOTAL:
+                    total = count
+                else:
+                    counts[key].append((value, count))
+        return total, [facet for key in FACETS if (facet := self._facet(key, counts[key])).values]
+
+    def _facet(self, key: str, counts: list[tuple[str, int]]) -> Facet:
+        chosen = self.search.chosen.get(key, ())
+        values = [FacetValue(value, n, value in chosen) for value, n in counts]
+        values = [v for i, v in enumerate(values) if i < FACET_VALUES or v.chosen]
+        missing = [FacetValue(value, 0, True) for value in chosen if value not in {v.value for v in values}]
+        return Facet(key, FACETS[key][0], missing + values)
+
+    def _count_sql(self) -> tuple[str, list[Any]]:
+        """Rows (facet, value, count). The modules found are a common table; a chosen facet needs one of its own, without
+        its own condition."""
+        tables: list[str] = []
+        params: list[Any] = []
+        parts = [f"SELECT '{TOTAL}', '', count(*) FROM found"]
+        for key in ("", *self.search.chosen):
+            rows = self._matching(but=key).order_by().values_list(*(column for _, column in FACETS.values()))
+            sql, arguments = rows.query.sql_with_params()
+            names = ", ".join(FACETS)
+            tables.append(f"found{'_' + key if key else ''} ({names}) AS MATERIALIZED ({sql})")
+            params += arguments
+        for key in FACETS:
+            table = f"found_{key}" if key in self.search.chosen else "found"
+            source = f"{table}, unnest({table}.{key}) AS value" if key in LISTS else table
+            value = "value" if key in LISTS else f"{table}.{key}::text"
+            parts.append(
+                f"(SELECT '{key}', {value} AS item, count(*) AS n FROM {source} WHERE {value} <> '' "
+                f"GROUP BY item ORDER BY n DESC, item LIMIT {FACET_VALUES + 20})"
             )
-            chosen = self.search.chosen.get(key, ())
-            values = [FacetValue(str(value), n, str(value) in chosen) for value, n in counts]
-            values = [v for i, v in enumerate(values) if i < FACET_VALUES or v.chosen]
-            missing = [FacetValue(value, 0, True) for value in chosen if value not in {v.value for v in values}]
-            if values or missing:
-                found.append(Facet(key, heading, missing + values))
-        return found
+        return f"WITH {', '.join(tables)} {' UNION ALL '.join(parts)}", params
 
     def _visible(self) -> ModuleQuerySet:
         return Module.objects.visible_to(self.user)
@@ -139,12 +170,16 @@ class Finder:
             return rows.none()
         if self.exact:
             return rows.filter(search_vector=self.query)
-        condition = Q()
+        return rows.filter(pk__in=self.alike)
+
+    def _alike(self) -> list[int]:
+        """The modules with a word like each of the words: typos are forgiven."""
+        rows = self._visible()
         for number, word in enumerate(self.words):
             rows = rows.alias(**{f"like_{number}": TrigramWordSimilarity(word, F("search_text"))})
-            condition &= Q(**{f"like_{number}__gte": TYPO_SIMILARITY})
-        return rows.filter(condition)
+            rows = rows.filter(**{f"like_{number}__gte": TYPO_SIMILARITY})
+        return list(rows.values_list("pk", flat=True)[:MAX_ALIKE])
 
     def _relevance(self) -> Any:
-        closeness = TrigramWordSimilarity(" ".join(self.words), F("search_text"))
-        return Cast(SearchRank(F("search_vector"), self.query), FloatField()) + closeness if self.exact else closeness
+        """How like the words its name, summary, task and tags are; what only the card says counts least."""
+        return TrigramWordSimilarity(" ".join(self.words), F("search_text"))

@@ -32,4 +32,4 @@ def refresh_search(module: Module) -> None:
         + SearchVector(Value(facts), weight="C", config=CONFIG)
         + SearchVector(Value((head.card if head else "")[:MAX_CARD]), weight="D", config=CONFIG)
     )
-    Module.objects.filter(pk=module.pk).update(search_vector=vector, search_text=plain(f"{name} {about}")[:2000])
+    Module.objects.filter(pk=module.pk).update(search_vector=vector, search_text=plain(f"{name} {about}")[:600])

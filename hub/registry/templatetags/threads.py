@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from django import template
@@ -69,9 +70,12 @@ def count(number: int) -> str:
     return str(number)
 
 
+@cache
 def _path(number: int, of: int) -> str:
     """A sine from top to bottom, each strand at its own phase, so that they cross like a braid."""
-    middle, swing = WIDTH / 2, 0.0 if of == 1 else WIDTH / 2 - 2
+    middle, swing = WIDTH / 2, WIDTH / 2 - 2
+    if of == 1:
+        return f"M{middle:.0f} 0V{HEIGHT}"
     points = []
     for step in range(POINTS + 1):
         phase = 2 * math.pi * (1.5 * step / POINTS + number / of)

@@ -1,5 +1,7 @@
 """Home, the list of modules, and a person's profile."""
 
+from urllib.parse import urlencode
+
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -29,18 +31,20 @@ def browse(request: HttpRequest) -> HttpResponse:
     """The list; htmx asks for the same address while somebody types, and gets the results alone."""
     search = finder.read_search(request.GET)
     found = finder.Finder(search, request.user)
-    page = Paginator(lean(found.rows()), PAGE_SIZE).get_page(request.GET.get("page"))
-    query = request.GET.copy()
-    query.pop("page", None)
+    total, facets = found.counted()
+    paginator = Paginator(lean(found.rows()), PAGE_SIZE)
+    paginator.count = total  # known already
+    page = paginator.get_page(request.GET.get("page"))
+    query = _pairs(request, without="page")
     context = {
         "search": search,
         "search_text": search.text,
         "page": page,
         "cards": cards(page.object_list),
-        "facets": _facet_links(request, found.facets()),
+        "facets": _facet_links(request, facets),
         "sorts": _sort_links(request, search),
-        "query": f"{query.urlencode()}&" if query else "",
-        "kept": [(key, value) for key in query if key != "search" for value in query.getlist(key)],
+        "query": f"{urlencode(query)}&" if query else "",
+        "kept": [pair for pair in query if pair[0] != "search"],
     }
     part = request.headers.get("HX-Request") == "true" and request.headers.get("HX-Target") == "results"
     return render(request, "registry/_results.html" if part else "registry/browse.html", context)
@@ -64,26 +68,27 @@ def profile(request: HttpRequest, owner: str) -> HttpResponse:
 
 def _facet_links(request: HttpRequest, facets: list[finder.Facet]) -> list[dict[str, object]]:
     """The facets with, for every value, the address that chooses it or lets it go."""
+    pairs = _pairs(request, without="page")
     found = []
     for facet in facets:
         values = []
         for value in facet.values:
-            query = request.GET.copy()
-            query.pop("page", None)
-            others = [v for v in query.getlist(facet.key) if v != value.value]
-            query.setlist(facet.key, others if value.chosen else [*others, value.value])
-            values.append({"value": value, "url": f"?{query.urlencode()}"})
+            pair = (facet.key, value.value)
+            kept = [other for other in pairs if other != pair] if value.chosen else [*pairs, pair]
+            values.append({"value": value, "url": f"?{urlencode(kept)}"})
         found.append({"facet": facet, "values": values})
     return found
 
 
 def _sort_links(request: HttpRequest, search: finder.Search) -> list[dict[str, object]]:
-    links = []
-    for key, label in finder.SORTS.items():
-        if key == "relevance" and not search.text:
-            continue
-        query = request.GET.copy()
-        query.pop("page", None)
-        query["sort"] = key
-        links.append({"label": label, "url": f"?{query.urlencode()}", "chosen": key == search.sort})
-    return links
+    pairs = [pair for pair in _pairs(request, without="page") if pair[0] != "sort"]
+    return [
+        {"label": label, "url": f"?{urlencode([*pairs, ('sort', key)])}", "chosen": key == search.sort}
+        for key, label in finder.SORTS.items()
+        if key != "relevance" or search.text
+    ]
+
+
+def _pairs(request: HttpRequest, *, without: str) -> list[tuple[str, str]]:
+    """The query string as pairs."""
+    return [(key, value) for key, values in request.GET.lists() for value in values if key != without]
