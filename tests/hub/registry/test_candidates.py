@@ -1,0 +1,47 @@
+"""candidates_for: which modules are worth trying for some examples."""
+
+from composer.examples import Example
+from hub.registry.models import BaseModel, Module
+from hub.registry.services import candidates_for
+
+EXAMPLES = [Example("Say the currency of the country.\n\nQ: Japan\nA:", "yen"), Example("Say the currency of the country.\n\nQ: Chile\nA:", "peso")]
+
+
+def names(revisions):
+    return [revision.module.name for revision in revisions]
+
+
+def test_those_that_share_words_with_the_examples_come_first(base_model, alice, publish):
+    publish(alice, "antonym", summary="Gives the opposite of a word")
+    publish(alice, "country-currency", summary="Names the currency of a country")
+    publish(alice, "plural", summary="Gives the plural")
+    Module.objects.filter(name="plural").update(downloads=50)
+    found = candidates_for(base_model, alice, EXAMPLES)
+    assert names(found)[0] == "country-currency"
+    assert len(found) == 3
+
+
+def test_only_visible_composable_ones_of_the_base_model(base_model, alice, bob, publish):
+    publish(alice, "fine")
+    publish(alice, "private", private=True)
+    publish(alice, "not-composable")
+    Module.objects.get(name="not-composable").head.__class__.objects.filter(module__name="not-composable").update(composable=False)
+    publish(alice, "other-base")
+    other = BaseModel.objects.create(
+        model_id="o/b", architecture="causal", fingerprint="1", layers={}, parameters=1, context_length=1, folder="/"
+    )
+    Module.objects.filter(name="other-base").update(base_model=other)
+    assert names(candidates_for(base_model, bob, EXAMPLES)) == ["fine"]
+    assert sorted(names(candidates_for(base_model, alice, EXAMPLES))) == ["fine", "private"]
+
+
+def test_examples_without_words(base_model, alice, publish):
+    publish(alice, "one")
+    assert names(candidates_for(base_model, alice, [Example("1 + 1", "2"), Example("& | ! ' :*", "日本")])) == ["one"]
+
+
+def test_at_most_64(base_model, alice, publish):
+    revision = publish(alice, "m")
+    for number in range(70):
+        Module.objects.create(namespace=alice.namespace, name=f"m{number}", base_model=base_model, head=revision)
+    assert len(candidates_for(base_model, alice, EXAMPLES)) == 64
