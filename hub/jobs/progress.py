@@ -45,6 +45,18 @@ class JobProgress:
             return 100
         return min(99, round(100 * self.job.evaluations_done / self.job.budget))
 
+    @property
+    def message(self) -> str:
+        """What it is doing, in words."""
+        job = self.job
+        if job.status != Job.Status.RUNNING:
+            return job.get_status_display()
+        if job.cancel_requested_at is not None:
+            return "Stopping"
+        if job.stage == Job.Stage.SEARCH:
+            return f"Tried {job.evaluations_done} of {job.budget} combinations"
+        return job.get_stage_display() or "Starting"
+
     @cached_property
     def weights(self) -> list[float]:
         """The final weights, or the best so far, by position; empty before there are any."""

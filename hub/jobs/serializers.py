@@ -184,7 +184,7 @@ class JobDetailSerializer(JobSerializer):
         left = self.state.seconds_left
         return {
             "stage": job.stage,
-            "message": job.message,
+            "message": self.state.message,
             "evaluations": job.evaluations_done,
             "budget": job.budget,
             "best_loss": finite(job.best_loss),
