@@ -12,7 +12,9 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 DATA = Path(tempfile.mkdtemp(prefix="lora-hub-bench-"))
 os.environ |= {
@@ -25,8 +27,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import django  # noqa: E402
 
-TASKS = "antonym synonym plural past-tense capitals currency sentiment entailment colour animal number rhyme".split()
-WORDS = "word sentence question answer short long first last letter country city object person music sport verb noun".split()
+TASKS = ["antonym", "synonym", "plural", "past-tense", "capitals", "currency", "sentiment", "colour"]
+WORDS = [
+    "word",
+    "sentence",
+    "question",
+    "answer",
+    "short",
+    "long",
+    "first",
+    "last",
+    "letter",
+    "country",
+    "city",
+]
 PAGES = {
     "list": "/modules/",
     "page 20": "/modules/?page=20",
@@ -121,9 +135,7 @@ def measure(repeats: int, modules: int) -> None:
     for name, path in PAGES.items():
         client.get(path)
         queries: list[str] = []
-        with connection.execute_wrapper(
-            lambda execute, sql, *rest: (queries.append(sql), execute(sql, *rest))[1]
-        ):
+        with connection.execute_wrapper(_noting(queries)):
             response = client.get(path)
         assert response.status_code == 200, (path, response.status_code)
         seconds = []
@@ -132,9 +144,18 @@ def measure(repeats: int, modules: int) -> None:
             client.get(path)
             seconds.append(time.perf_counter() - started)
         middle, worst = statistics.median(seconds) * 1000, max(seconds) * 1000
+        size = len(response.content) / 1000
         print(
-            f"{name:15} {middle:6.1f} ms median {worst:6.1f} ms slowest {len(queries):3} queries {len(response.content) / 1000:6.1f} kB"
+            f"{name:15} {middle:6.1f} ms median {worst:6.1f} slowest {len(queries):3} queries {size:6.1f} kB"
         )
+
+
+def _noting(queries: list[str]) -> Callable[..., Any]:
+    def note(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        queries.append(sql)
+        return execute(sql, *rest)
+
+    return note
 
 
 if __name__ == "__main__":

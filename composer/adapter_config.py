@@ -1,8 +1,8 @@
 """adapter_config.json, validated and rebuilt field by field. Torch-free, and PEFT never sees the user's own file.
 
-Measured in PEFT 0.21.2: regexes in target_modules, exclude_modules and rank_pattern hung for more than 25 s; layer_replication
-x 500 built 1,000 layers; init_lora_weights "pissa" changed the base weights in place; r = 1e9 asked for 128 GB.
-So no regular expression of a user is ever executed here: which layers an adapter touches is read from its tensors.
+Measured in PEFT 0.21.2: regexes in target_modules, exclude_modules and rank_pattern hung for more than 25 s;
+layer_replication x 500 built 1,000 layers; init_lora_weights "pissa" changed the base weights in place; r = 1e9 asked for 128 GB.
+So no regular expression of a user is ever executed here: the tensors say which layers an adapter touches.
 """
 
 import math
@@ -21,20 +21,33 @@ MAX_RANK = 512
 MAX_ALPHA = 1e6
 MAX_UNBOUNDED = 4  # `.*` in one pattern: matching stays fast for everybody who downloads the adapter
 
-PEFT_TYPES = frozenset(  # peft.PeftType of PEFT 0.21.2
-    "PROMPT_TUNING MULTITASK_PROMPT_TUNING P_TUNING PREFIX_TUNING LORA ADALORA ADAMSS BOFT ADAPTION_PROMPT IA3 BEFT LILY LOHA "
-    "LOKR OFT POLY LN_TUNING VERA FROD PVERA FOURIERFT GLORA XLORA HRA VBLORA UNILORA CPT MISS RANDLORA ROAD TRAINABLE_TOKENS "
-    "HIRA SHIRA C3A WAVEFT OSF DELORA GRALORA CARTRIDGE TINYLORA PSOFT PEANUT SHADOW SUPERTUNING DEFT BONE".split()
+# peft.PeftType of PEFT 0.21.2, and BONE of earlier ones
+# fmt: off
+PEFT_TYPES = frozenset(
+    [
+        "PROMPT_TUNING", "MULTITASK_PROMPT_TUNING", "P_TUNING", "PREFIX_TUNING", "LORA", "ADALORA",
+        "ADAMSS", "BOFT", "ADAPTION_PROMPT", "IA3", "BEFT", "LILY", "LOHA", "LOKR", "OFT", "POLY",
+        "LN_TUNING", "VERA", "FROD", "PVERA", "FOURIERFT", "GLORA", "XLORA", "HRA", "VBLORA", "UNILORA",
+        "CPT", "MISS", "RANDLORA", "ROAD", "TRAINABLE_TOKENS", "HIRA", "SHIRA", "C3A", "WAVEFT", "OSF",
+        "DELORA", "GRALORA", "CARTRIDGE", "TINYLORA", "PSOFT", "PEANUT", "SHADOW", "SUPERTUNING",
+        "DEFT", "BONE",
+    ]
 )
-TASK_TYPES = frozenset("SEQ_CLS SEQ_2_SEQ_LM CAUSAL_LM TOKEN_CLS QUESTION_ANS FEATURE_EXTRACTION".split())
+# fmt: on
+TASK_TYPES = frozenset(
+    ["SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"]
+)
 
 NAME_RE = re.compile(r"[A-Za-z0-9_][\w\-]*(\.[\w\-]+)*", re.ASCII)
 # The pieces of a pattern that is matched without catastrophic backtracking: no quantifier after a group, no look-around,
 # no back-reference.
 _PIECE = r"\\[.dwb]|\[(?:\\d|[\w\-])+\]|[\w\-.]"
-_TOKEN_RE = re.compile(rf"(?P<group>\(\?:|\()|(?P<close>\))|(?P<mark>[|^$])|(?P<piece>{_PIECE})(?P<count>[*+]\??|\?|\{{\d{{1,3}}(?:,\d{{0,3}})?\}})?")
+_COUNT = r"[*+]\??|\?|\{\d{1,3}(?:,\d{0,3})?\}"
+_TOKEN_RE = re.compile(
+    rf"(?P<group>\(\?:|\()|(?P<close>\))|(?P<mark>[|^$])|(?P<piece>{_PIECE})(?P<count>{_COUNT})?"
+)
 
-_REFUSED = {  # key -> the values that mean "not used"
+_REFUSED: dict[str, tuple[object, ...]] = {  # key -> the values that mean "not used"
     "layer_replication": (None, [], {}),
     "auto_mapping": (None, {}),
     "megatron_config": (None, {}),
@@ -106,12 +119,18 @@ def read_config(data: bytes) -> AdapterConfig:
         revision=_text(raw, "revision"),
         task_type=task,
         r=_rank(raw.get("r"), "r", lowest=1 if lora else 0) if lora or raw.get("r") is not None else 0,
-        alpha=_alpha(raw.get("lora_alpha", raw.get("alpha", 8 if lora else None)), "lora_alpha", required=lora),
+        alpha=_alpha(
+            raw.get("lora_alpha", raw.get("alpha", 8 if lora else None)), "lora_alpha", required=lora
+        ),
         use_rslora=_flag(raw, "use_rslora"),
         use_dora=_flag(raw, "use_dora"),
         target_modules=_targets(raw, "target_modules"),
-        rank_pattern={key: _rank(value, f"rank_pattern of {key}") for key, value in _pattern(raw, "rank_pattern")},
-        alpha_pattern={key: _alpha(value, f"alpha_pattern of {key}") for key, value in _pattern(raw, "alpha_pattern")},
+        rank_pattern={
+            key: _rank(value, f"rank_pattern of {key}") for key, value in _pattern(raw, "rank_pattern")
+        },
+        alpha_pattern={
+            key: _alpha(value, f"alpha_pattern of {key}") for key, value in _pattern(raw, "alpha_pattern")
+        },
         bias=bias,
         fan_in_fan_out=_flag(raw, "fan_in_fan_out"),
         modules_to_save=_targets(raw, "modules_to_save"),
@@ -133,7 +152,9 @@ def check_pattern(text: str, key: str) -> None:
         if depth < 0 or depth > 8:
             break
     if len(text) > 1000 or position < len(text) or depth != 0 or unbounded > MAX_UNBOUNDED:
-        raise _unsupported(f"{key} is a regular expression that is not accepted ({shown(text)}); list the layer names instead")
+        raise _unsupported(
+            f"{key} is a regular expression that is not accepted ({shown(text)}); list the layer names instead"
+        )
 
 
 def _special(raw: Mapping[str, object]) -> str:
@@ -201,7 +222,9 @@ def _rank(value: object, key: str, *, lowest: int = 1) -> int:
 def _alpha(value: object, key: str, *, required: bool = True) -> float:
     if value is None and not required:
         return 0.0
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_ALPHA:  # NaN fails too
+    if (
+        isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_ALPHA
+    ):  # NaN fails too
         raise _bad(f"{key} is {shown(value)}, not a number from 0 to {MAX_ALPHA:,.0f}")
     return float(value)
 
@@ -212,7 +235,9 @@ def _pattern(raw: Mapping[str, object], key: str) -> Iterable[tuple[str, object]
         raise _bad(f"{key} is not a table of layer names")
     for name in value:
         if not NAME_RE.fullmatch(name.removeprefix("^")):
-            raise _unsupported(f"{key} has the name {shown(name)}; only plain layer names are accepted, no patterns")
+            raise _unsupported(
+                f"{key} has the name {shown(name)}; only plain layer names are accepted, no patterns"
+            )
     return value.items()
 
 

@@ -23,7 +23,16 @@ from composer.safetensors_file import (
     refuse_other_formats,
 )
 
-__all__ = ["CONFIG", "WEIGHTS", "AdapterConfig", "AdapterInfo", "LayerShape", "check_file_name", "check_fits", "inspect_adapter"]
+__all__ = [
+    "CONFIG",
+    "WEIGHTS",
+    "AdapterConfig",
+    "AdapterInfo",
+    "LayerShape",
+    "check_file_name",
+    "check_fits",
+    "inspect_adapter",
+]
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -31,10 +40,32 @@ WEIGHTS = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
 _LORA_RE = re.compile(rf"{re.escape(_PREFIX)}(?P<layer>.+)\.lora_(?P<factor>[AB])\.weight")
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".pyc", ".dill")
-_ALLOWED = (".json", ".md", ".txt", ".csv", ".jsonl", ".yaml", ".yml", ".png", ".jpg", ".jpeg", ".webp", ".svg", ".jinja", ".model")
+_ALLOWED = (
+    ".json",
+    ".md",
+    ".txt",
+    ".csv",
+    ".jsonl",
+    ".yaml",
+    ".yml",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".svg",
+    ".jinja",
+    ".model",
+)
 _ALLOWED_NAMES = ("LICENSE", "NOTICE", ".gitattributes", WEIGHTS)
 _SEGMENT_RE = re.compile(r"[A-Za-z0-9_][\w.\- ]{0,95}", re.ASCII)
-_TYPE_NAMES = {"LOHA": "LoHa", "LOKR": "LoKr", "ADALORA": "AdaLoRA", "IA3": "(IA)³", "VERA": "VeRA", "XLORA": "X-LoRA"}
+_TYPE_NAMES = {
+    "LOHA": "LoHa",
+    "LOKR": "LoKr",
+    "ADALORA": "AdaLoRA",
+    "IA3": "(IA)³",
+    "VERA": "VeRA",
+    "XLORA": "X-LoRA",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +125,10 @@ def inspect_adapter(folder: Path | str) -> AdapterInfo:
         layers, reason, code = _read_lora(config, weights)
     else:
         name = _TYPE_NAMES.get(config.peft_type, config.peft_type)
-        reason, code = f"{name} adapters are stored and shared, but cannot be composed yet", "unsupported_adapter"
+        reason, code = (
+            f"{name} adapters are stored and shared, but cannot be composed yet",
+            "unsupported_adapter",
+        )
     check_finite(weights)
     sizes = {tensor.name: _count(tensor.shape) for tensor in weights.tensors}
     dtypes = Counter[str]()
@@ -125,22 +159,30 @@ def check_fits(info: AdapterInfo, base_layers: Mapping[str, tuple[int, int]]) ->
         if base is None:
             problems.append(f"{name} is not a layer of the base model")
         elif (shape.d_out, shape.d_in) != tuple(base):
-            problems.append(f"{name} is {shape.d_out} x {shape.d_in}, but {base[0]} x {base[1]} in the base model")
+            problems.append(
+                f"{name} is {shape.d_out} x {shape.d_in}, but {base[0]} x {base[1]} in the base model"
+            )
     if problems:
         more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise AdapterError(f"The adapter does not fit the base model: {'; '.join(problems[:3])}{more}.", code="does_not_fit_base")
+        raise AdapterError(
+            f"The adapter does not fit the base model: {'; '.join(problems[:3])}{more}.",
+            code="does_not_fit_base",
+        )
 
 
 def check_file_name(name: str) -> None:
     """Raise AdapterError (bad_path, pickle_not_allowed, file_not_allowed) unless a module may hold a file of this name."""
     segments = name.split("/")
-    plain = all(_SEGMENT_RE.fullmatch(part) and part[-1] not in ". " for part in segments if part != ".gitattributes")
+    plain = all(
+        _SEGMENT_RE.fullmatch(part) and part[-1] not in ". " for part in segments if part != ".gitattributes"
+    )
     if not name or len(segments) > 4 or not plain:
         raise AdapterError(f"{ascii(name)[:120]} is not an acceptable file name.", code="bad_path")
     last = segments[-1]
     if last.lower().endswith(_PICKLES):
         raise AdapterError(
-            f"{name} may be a pickle, and pickles can run code; only safetensors weights are accepted.", code="pickle_not_allowed"
+            f"{name} may be a pickle, and pickles can run code; only safetensors weights are accepted.",
+            code="pickle_not_allowed",
         )
     if last not in _ALLOWED_NAMES and not last.lower().endswith(_ALLOWED):
         raise AdapterError(
@@ -163,7 +205,11 @@ def _file(folder: Path, name: str) -> Path:
         raise AdapterError(f"{name} is a symbolic link.", code="bad_path")
     if not path.is_file():
         pickled = name == WEIGHTS and (folder / "adapter_model.bin").exists()
-        hint = " adapter_model.bin is a pickle, which is not accepted: save the adapter as safetensors." if pickled else ""
+        hint = (
+            " adapter_model.bin is a pickle, which is not accepted: save the adapter as safetensors."
+            if pickled
+            else ""
+        )
         raise AdapterError(
             f"{name} is missing: a PEFT adapter is a folder with {CONFIG} and {WEIGHTS}.{hint}",
             code="pickle_not_allowed" if pickled else "missing_file",
@@ -211,13 +257,23 @@ def _extra(config: AdapterConfig, name: str, full: list[str]) -> str:
         return "" if config.special else "it trains biases"
     if ".trainable_tokens_" in inner:
         return "it trains token embeddings (trainable_token_indices)"
-    saved = any(layer == part or layer.endswith("." + part) or f".{part}." in f".{layer}." for part in config.modules_to_save)
-    kept = layer.removesuffix(".base_layer").rpartition(".")[2] in ("embed_tokens", "lm_head", "wte", "shared", "embed_out")
+    saved = any(
+        layer == part or layer.endswith("." + part) or f".{part}." in f".{layer}."
+        for part in config.modules_to_save
+    )
+    kept = layer.removesuffix(".base_layer").rpartition(".")[2] in (
+        "embed_tokens",
+        "lm_head",
+        "wte",
+        "shared",
+        "embed_out",
+    )
     if name.startswith(_PREFIX) and last in ("weight", "bias") and (saved or kept or ".base_layer" in inner):
         full.append(layer.removesuffix(".base_layer"))
         return ""
     raise AdapterError(
-        f"{name} is not a LoRA tensor; names are {_PREFIX}<layer>.lora_A.weight and lora_B.weight.", code="bad_tensor_name"
+        f"{name} is not a LoRA tensor; names are {_PREFIX}<layer>.lora_A.weight and lora_B.weight.",
+        code="bad_tensor_name",
     )
 
 
@@ -235,7 +291,8 @@ def _shape(config: AdapterConfig, layer: str, pair: Mapping[str, TensorEntry]) -
     rank = config.rank(layer)
     if a[0] != rank or a[0] > MAX_RANK:
         raise AdapterError(
-            f"{layer} has rank {a[0]} in {WEIGHTS}, but r = {rank} in {CONFIG} (r and rank_pattern).", code="bad_config"
+            f"{layer} has rank {a[0]} in {WEIGHTS}, but r = {rank} in {CONFIG} (r and rank_pattern).",
+            code="bad_config",
         )
     return LayerShape(rank=a[0], d_in=a[1], d_out=b[0]) if len(a) == 2 else None
 
@@ -249,7 +306,8 @@ def _check_targets(config: AdapterConfig, layers: Mapping[str, LayerShape]) -> N
         parts = layer.split(".")
         if not any(".".join(parts[start:]) in names for start in range(len(parts))):
             raise AdapterError(
-                f"{WEIGHTS} adapts {layer}, which target_modules ({', '.join(sorted(names)[:5])}) does not name.", code="bad_config"
+                f"{WEIGHTS} adapts {layer}, which target_modules ({', '.join(sorted(names)[:5])}) does not name.",
+                code="bad_config",
             )
 
 

@@ -86,7 +86,9 @@ def read_header(path: Path) -> TensorFile:
     metadata = _metadata(header.pop("__metadata__", {}), name)
     if len(header) > MAX_TENSORS:
         raise _too_many(name)
-    tensors = sorted((_entry(key, value, name) for key, value in header.items()), key=lambda t: (t.begin, t.end))
+    tensors = sorted(
+        (_entry(key, value, name) for key, value in header.items()), key=lambda t: (t.begin, t.end)
+    )
     _check_layout(tensors, size - 8 - length, name)
     return TensorFile(path, tuple(tensors), metadata, 8 + length, size)
 
@@ -109,17 +111,18 @@ def check_finite(file: TensorFile) -> None:
 
 def refuse_other_formats(start: bytes, name: str) -> None:
     """Refuse, by its first bytes, a pickle or a zip (which torch.save writes) and a Git LFS pointer."""
-    if start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") or start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        # A header of 0x…80 bytes also begins like a pickle; its length then has zeros where a pickle has opcodes.
-        if start[:2] == b"PK" or start[4:8] != b"\0\0\0\0":
-            raise AdapterError(
-                f"{name} is a pickle or zip file. Pickles can run code; save the adapter as safetensors "
-                "(peft: save_pretrained(..., safe_serialization=True)).",
-                code="pickle_not_allowed",
-            )
+    # A header of 0x…80 bytes also begins like a pickle; its length then has zeros where a pickle has opcodes.
+    is_pickle = start[:1] == b"\x80" and start[1:2] in b"\2\3\4\5" and start[4:8] != b"\0\0\0\0"
+    if is_pickle or start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        raise AdapterError(
+            f"{name} is a pickle or zip file. Pickles can run code; save the adapter as safetensors "
+            "(peft: save_pretrained(..., safe_serialization=True)).",
+            code="pickle_not_allowed",
+        )
     if start[:8] == b"version ":
         raise AdapterError(
-            f"{name} is a Git LFS pointer, not the file itself; run `git lfs pull` first.", code="file_not_allowed"
+            f"{name} is a Git LFS pointer, not the file itself; run `git lfs pull` first.",
+            code="file_not_allowed",
         )
 
 
@@ -144,9 +147,17 @@ def _entry(key: str, value: object, name: str) -> TensorEntry:
         raise AdapterError(f"The header entry of {key} is malformed.", code="bad_layout")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise AdapterError(f"{key} has dtype {shown(dtype)}; F32, F16 and BF16 are accepted.", code="bad_dtype")
-    if not isinstance(shape, list) or not 1 <= len(shape) <= MAX_DIMS or not all(_is_count(n) and n for n in shape):
-        raise AdapterError(f"{key} has the shape {shown(shape)}; 1 to {MAX_DIMS} dimensions are accepted.", code="bad_layout")
+        raise AdapterError(
+            f"{key} has dtype {shown(dtype)}; F32, F16 and BF16 are accepted.", code="bad_dtype"
+        )
+    if (
+        not isinstance(shape, list)
+        or not 1 <= len(shape) <= MAX_DIMS
+        or not all(_is_count(n) and n for n in shape)
+    ):
+        raise AdapterError(
+            f"{key} has the shape {shown(shape)}; 1 to {MAX_DIMS} dimensions are accepted.", code="bad_layout"
+        )
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(_is_count(n) for n in offsets):
         raise AdapterError(f"{key} has data_offsets {shown(offsets)}.", code="bad_layout")
     length = DTYPES[dtype][0]

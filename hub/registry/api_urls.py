@@ -5,6 +5,10 @@ from hub.registry.api import views
 urlpatterns: list[URLPattern] = [
     path("modules/", views.ModuleListView.as_view(), name="api-modules"),
     path("modules/<str:owner>/<str:name>/", views.ModuleView.as_view(), name="api-module"),
-    path("modules/<str:owner>/<str:name>/revisions/", views.RevisionListView.as_view(), name="api-module-revisions"),
+    path(
+        "modules/<str:owner>/<str:name>/revisions/",
+        views.RevisionListView.as_view(),
+        name="api-module-revisions",
+    ),
     path("base-models/", views.BaseModelListView.as_view(), name="api-base-models"),
 ]

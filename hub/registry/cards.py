@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from hub.registry.models import ModuleQuerySet, Parent
 
@@ -64,7 +65,7 @@ class Card:
         return self.strands[0][0] != self.pk
 
 
-def lean(rows: ModuleQuerySet) -> Iterable[tuple[object, ...]]:
+def lean(rows: ModuleQuerySet) -> Any:
     """Just the columns of a card; the order is that of COLUMNS. Can be sliced by a paginator."""
     return rows.values_list(*COLUMNS.values())
 

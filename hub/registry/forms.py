@@ -8,7 +8,18 @@ from django.core.files.uploadedfile import UploadedFile
 from hub.registry.models import BaseModel
 from hub.registry.services import ModuleMetadata, Problem, split_list
 
-LICENSES = ["apache-2.0", "mit", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc0-1.0", "openrail", "llama3", "gemma", "other"]
+LICENSES = [
+    "apache-2.0",
+    "mit",
+    "cc-by-4.0",
+    "cc-by-sa-4.0",
+    "cc-by-nc-4.0",
+    "cc0-1.0",
+    "openrail",
+    "llama3",
+    "gemma",
+    "other",
+]
 
 
 class FilesInput(forms.ClearableFileInput):
@@ -23,7 +34,9 @@ class FilesField(forms.FileField):
     def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
         files = data if isinstance(data, list | tuple) else [data] if data else []
         if not files and self.required:
-            raise forms.ValidationError("Choose the files of an adapter: adapter_config.json and adapter_model.safetensors.")
+            raise forms.ValidationError(
+                "Choose the files of an adapter: adapter_config.json and adapter_model.safetensors."
+            )
         # An empty file is judged by the service, like every other.
         return list(files)
 
@@ -32,14 +45,25 @@ class MetadataForm(forms.Form):
     """What an author says about a module."""
 
     summary = forms.CharField(required=False, max_length=200, help_text="One sentence: what does it do?")
-    task = forms.CharField(required=False, max_length=64, help_text="A short name of the task, such as antonym or translation.")
+    task = forms.CharField(
+        required=False, max_length=64, help_text="A short name of the task, such as antonym or translation."
+    )
     base_model = forms.CharField(
-        required=False, max_length=200, help_text="Read from adapter_config.json if you leave it empty.", widget=forms.TextInput(attrs={"list": "base-models"})
+        required=False,
+        max_length=200,
+        help_text="Read from adapter_config.json if you leave it empty.",
+        widget=forms.TextInput(attrs={"list": "base-models"}),
     )
     tags = forms.CharField(required=False, max_length=900, help_text="Separated by commas.")
-    languages = forms.CharField(required=False, max_length=400, help_text="Codes such as en, de, separated by commas.")
+    languages = forms.CharField(
+        required=False, max_length=400, help_text="Codes such as en, de, separated by commas."
+    )
     license = forms.CharField(
-        required=False, max_length=64, label="Licence", help_text="Of the weights, for example apache-2.0.", widget=forms.TextInput(attrs={"list": "licenses"})
+        required=False,
+        max_length=64,
+        label="Licence",
+        help_text="Of the weights, for example apache-2.0.",
+        widget=forms.TextInput(attrs={"list": "licenses"}),
     )
     dataset = forms.CharField(required=False, max_length=200, help_text="What it was trained on.")
     prompt_template = forms.CharField(
@@ -88,14 +112,16 @@ class EditForm(VisibilityForm, MetadataForm):
 class UploadForm(VisibilityForm, MetadataForm):
     """A new module."""
 
-    name = forms.CharField(max_length=96, help_text="Letters, digits, “-”, “_” and “.”. It stays the module's address.")
-    files = FilesField()
+    name = forms.CharField(
+        max_length=96, help_text="Letters, digits, “-”, “_” and “.”. It stays the module's address."
+    )
+    files = FilesField()  # type: ignore[assignment]  # a field, not the form's own .files
     field_order = ["files", "name"]
 
 
 class RevisionForm(MetadataForm):
     """New files for a module that is there."""
 
-    files = FilesField()
+    files = FilesField()  # type: ignore[assignment]  # a field, not the form's own .files
     message = forms.CharField(required=False, max_length=200, help_text="What changed?")
     field_order = ["files", "message"]

@@ -4,8 +4,27 @@ import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
-_TAGS = set("a p h1 h2 h3 h4 h5 h6 ul ol li em strong del code pre blockquote hr br table thead tbody tr th td".split())
-_markdown = MarkdownIt("commonmark", {"html": False, "linkify": False, "maxNesting": 20}).enable(["table", "strikethrough"])
+_HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+_TAGS = _HEADINGS | {
+    "a",
+    "p",
+    "ul",
+    "ol",
+    "li",
+    "em",
+    "strong",
+    "del",
+    "s",
+    "code",
+    "pre",
+    "blockquote",
+    "hr",
+    "br",
+}
+_TAGS |= {"table", "thead", "tbody", "tr", "th", "td"}
+_markdown = MarkdownIt("commonmark", {"html": False, "linkify": False, "maxNesting": 20}).enable(
+    ["table", "strikethrough"]
+)
 MAX_CARD = 200_000  # characters rendered
 
 
@@ -16,7 +35,7 @@ def render_card(text: str) -> SafeString:
     """
     tokens = _markdown.parse(text[:MAX_CARD])
     for token in tokens:
-        if token.tag in ("h1", "h2", "h3", "h4", "h5", "h6"):
+        if token.tag in _HEADINGS:
             token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
     html = _markdown.renderer.render(tokens, _markdown.options, {})
     clean = nh3.clean(

@@ -37,7 +37,9 @@ class BaseModel(models.Model):
     class Meta:
         ordering = ["-is_default", "model_id"]
         constraints = [
-            models.UniqueConstraint("is_default", condition=models.Q(is_default=True), name="one_default_base_model")
+            models.UniqueConstraint(
+                "is_default", condition=models.Q(is_default=True), name="one_default_base_model"
+            )
         ]
 
     def __str__(self) -> str:
@@ -59,7 +61,9 @@ class Module(models.Model):
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.PROTECT, related_name="modules")
     name = models.CharField(max_length=96)
     is_private = models.BooleanField(default=False)
-    base_model = models.ForeignKey(BaseModel, null=True, blank=True, on_delete=models.PROTECT, related_name="modules")
+    base_model = models.ForeignKey(
+        BaseModel, null=True, blank=True, on_delete=models.PROTECT, related_name="modules"
+    )
     base_model_label = models.CharField(max_length=200, blank=True)  # as the files or the author name it
     summary = models.CharField(max_length=200, blank=True)
     task = models.CharField(max_length=64, blank=True)
@@ -90,6 +94,9 @@ class Module(models.Model):
     def __str__(self) -> str:
         return self.full_name
 
+    def get_absolute_url(self) -> str:
+        return reverse("module", args=[self.namespace.name, self.name])
+
     @property
     def full_name(self) -> str:
         return f"{self.namespace.name}/{self.name}"
@@ -102,9 +109,6 @@ class Module(models.Model):
     def can_write(self, user: object) -> bool:
         return self.deleted_at is None and self.namespace.can_write(user)
 
-    def get_absolute_url(self) -> str:
-        return reverse("module", args=[self.namespace.name, self.name])
-
 
 class Revision(models.Model):
     """An immutable set of files of a module, and what they say. rank: the largest; size: bytes of the weights file."""
@@ -113,7 +117,9 @@ class Revision(models.Model):
     commit = models.CharField(max_length=40)  # hex
     number = models.PositiveIntegerField()  # 1, 2, 3 … within the module
     message = models.CharField(max_length=200, blank=True)
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     card = models.TextField(blank=True)  # README.md without its front matter
     peft_type = models.CharField(max_length=32)
@@ -189,7 +195,7 @@ class Parent(models.Model):
 
 
 class Evaluation(models.Model):
-    """A metric of a revision. n: rows it was measured on; low, high: its 95 % interval; details["baseline"]: the base model's value."""
+    """A metric of a revision on n rows; low, high: its 95 % interval; details["baseline"]: the base model's value."""
 
     class Source(models.TextChoices):
         MEASURED = "measured", "Measured here"
@@ -223,7 +229,9 @@ class DownloadVisit(models.Model):
     visitor = models.CharField(max_length=32)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["module", "day", "visitor"], name="download_once_a_day")]
+        constraints = [
+            models.UniqueConstraint(fields=["module", "day", "visitor"], name="download_once_a_day")
+        ]
 
     def __str__(self) -> str:
         return f"{self.module_id} {self.day}"

@@ -64,7 +64,9 @@ def read_search(query: QueryDict) -> Search:
     """The search of a query string; what it does not understand is left out, never an error."""
     chosen = {}
     for key in FACETS:
-        values = tuple(dict.fromkeys(v for v in query.getlist(key)[:20] if v and len(v) <= 200 and "\0" not in v))
+        values = tuple(
+            dict.fromkeys(v for v in query.getlist(key)[:20] if v and len(v) <= 200 and "\0" not in v)
+        )
         if key == "rank":
             values = tuple(v for v in values if re.fullmatch(r"[0-9]{1,4}", v, re.ASCII))
         if values:
@@ -84,7 +86,9 @@ class Finder:
         self.search = search
         self.user = user
         self.words = list(dict.fromkeys(re.findall(r"[^\W_]+", plain(search.text))))[:MAX_WORDS]
-        self.query = SearchQuery(" & ".join(f"{word}:*" for word in self.words), config=CONFIG, search_type="raw")
+        self.query = SearchQuery(
+            " & ".join(f"{word}:*" for word in self.words), config=CONFIG, search_type="raw"
+        )
         self.exact = bool(self.words) and self._visible().filter(search_vector=self.query).exists()
         self.alike = [] if self.exact or not self.words else self._alike()
 

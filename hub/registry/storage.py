@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from django.conf import settings
 from django.core.files import File as DjangoFile
@@ -68,16 +68,18 @@ def store(file: StagedFile) -> Blob:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file.path, target)
             _sync_folder(target.parent)
-    found, _ = Blob.objects.get_or_create(sha256=file.sha256, defaults={"size": file.size, "git_sha1": file.git_sha1})
+    found, _ = Blob.objects.get_or_create(
+        sha256=file.sha256, defaults={"size": file.size, "git_sha1": file.git_sha1}
+    )
     return found
 
 
-def open_blob(blob: Blob) -> BinaryIO:
+def open_blob(blob: Blob) -> IO[bytes]:
     """The stored bytes, opened for reading; raises FileCorrupt if they are missing or of another size."""
     try:
         if default_storage.size(blob.storage_name) != blob.size:
             raise FileCorrupt(f"The stored file {blob.sha256} has another size than when it was stored.")
-        stream: BinaryIO = default_storage.open(blob.storage_name, "rb")
+        stream: IO[bytes] = default_storage.open(blob.storage_name, "rb")
     except FileNotFoundError as error:
         raise FileCorrupt(f"The stored file {blob.sha256} is missing.") from error
     return stream

@@ -20,7 +20,10 @@ def uploaded(files: Iterable[UploadedFile]) -> Iterator[dict[str, Path]]:
     names = Counter(file.name or "" for file in files)
     if twice := [name for name, times in names.items() if times > 1]:
         raise PublishError.of(
-            [Problem("files", "duplicate_file", f"{name} was sent {names[name]} times; send one adapter.") for name in twice]
+            [
+                Problem("files", "duplicate_file", f"{name} was sent {names[name]} times; send one adapter.")
+                for name in twice
+            ]
         )
     with TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
         found = {}

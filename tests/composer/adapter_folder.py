@@ -31,7 +31,11 @@ def header_of(arrays: Mapping[str, Array], dtype: str = "F32") -> dict[str, dict
     header: dict[str, dict[str, object]] = {}
     position = 0
     for name, array in arrays.items():
-        header[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [position, position + array.nbytes]}
+        header[name] = {
+            "dtype": dtype,
+            "shape": list(array.shape),
+            "data_offsets": [position, position + array.nbytes],
+        }
         position += array.nbytes
     return header
 
@@ -46,10 +50,14 @@ def safetensors_bytes(arrays: Mapping[str, Array], dtype: str = "F32") -> bytes:
     return pack(header_of(arrays, dtype), b"".join(array.tobytes() for array in arrays.values()))
 
 
-def write_adapter(folder: Path, config: object = None, weights: bytes | None = None, **changes: object) -> Path:
+def write_adapter(
+    folder: Path, config: object = None, weights: bytes | None = None, **changes: object
+) -> Path:
     """A valid adapter folder, but for what is given. config: dict, or raw bytes of adapter_config.json."""
     folder.mkdir(parents=True, exist_ok=True)
     text = config if isinstance(config, bytes) else json.dumps({**(config or CONFIG), **changes}).encode()  # type: ignore[dict-item]
     (folder / "adapter_config.json").write_bytes(text)
-    (folder / "adapter_model.safetensors").write_bytes(safetensors_bytes(tensors()) if weights is None else weights)
+    (folder / "adapter_model.safetensors").write_bytes(
+        safetensors_bytes(tensors()) if weights is None else weights
+    )
     return folder

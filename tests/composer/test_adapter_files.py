@@ -28,7 +28,13 @@ Q, V = "model.layers.{}.self_attn.q_proj", "model.layers.{}.self_attn.v_proj"
 
 
 def saved(folder: Path, config: PeftConfig, dtype: torch.dtype = torch.float32) -> Path:
-    shape = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2)
+    shape = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
     model = LlamaForCausalLM(LlamaConfig(vocab_size=64, tie_word_embeddings=False, **shape))
     get_peft_model(model, config).to(dtype).save_pretrained(folder)
     return folder
@@ -41,7 +47,8 @@ def lora(**changes: object) -> LoraConfig:
 def test_plain_lora(tmp_path):
     info = inspect_adapter(saved(tmp_path, lora(lora_alpha=16)))
 
-    assert info.composable and info.reason == ""
+    assert info.composable
+    assert info.reason == ""
     assert info.layers[Q.format(0)] == LayerShape(rank=4, d_in=32, d_out=32)
     assert info.layers[V.format(1)] == LayerShape(rank=4, d_in=32, d_out=16)
     assert (info.rank, info.targets, info.dtype) == (4, ["q_proj", "v_proj"], "F32")
@@ -66,14 +73,17 @@ def test_patterns_give_each_layer_its_own_rank_and_scale(tmp_path):
     info = inspect_adapter(model_folder)
 
     assert info.composable
-    assert info.layers[V.format(0)].rank == 8 and info.layers[Q.format(0)].rank == 4
-    assert info.config.scale(Q.format(0)) == 8 and info.config.scale(Q.format(1)) == 2
+    assert info.layers[V.format(0)].rank == 8
+    assert info.layers[Q.format(0)].rank == 4
+    assert info.config.scale(Q.format(0)) == 8
+    assert info.config.scale(Q.format(1)) == 2
     assert info.config.scale(V.format(0)) == 1
 
 
 def test_all_linear_names_each_kind_of_layer(tmp_path):
     info = inspect_adapter(saved(tmp_path, lora(target_modules="all-linear")))
-    assert len(info.layers) == 14 and "down_proj" in info.targets
+    assert len(info.layers) == 14
+    assert "down_proj" in info.targets
 
 
 @pytest.mark.parametrize(
@@ -88,21 +98,38 @@ def test_all_linear_names_each_kind_of_layer(tmp_path):
         (LoHaConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM"), "LoHa", "unsupported_adapter"),
         (LoKrConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM"), "LoKr", "unsupported_adapter"),
         (VeraConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM"), "VeRA", "unsupported_adapter"),
-        (OFTConfig(r=4, oft_block_size=0, target_modules=["q_proj"], task_type="CAUSAL_LM"), "OFT", "unsupported_adapter"),
-        (AdaLoraConfig(total_step=10, target_modules=["q_proj"], task_type="CAUSAL_LM"), "AdaLoRA", "unsupported_adapter"),
         (
-            IA3Config(target_modules=["q_proj", "down_proj"], feedforward_modules=["down_proj"], task_type="CAUSAL_LM"),
+            OFTConfig(r=4, oft_block_size=0, target_modules=["q_proj"], task_type="CAUSAL_LM"),
+            "OFT",
+            "unsupported_adapter",
+        ),
+        (
+            AdaLoraConfig(total_step=10, target_modules=["q_proj"], task_type="CAUSAL_LM"),
+            "AdaLoRA",
+            "unsupported_adapter",
+        ),
+        (
+            IA3Config(
+                target_modules=["q_proj", "down_proj"],
+                feedforward_modules=["down_proj"],
+                task_type="CAUSAL_LM",
+            ),
             "IA",
             "unsupported_adapter",
         ),
-        (PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM"), "PROMPT_TUNING", "unsupported_adapter"),
+        (
+            PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM"),
+            "PROMPT_TUNING",
+            "unsupported_adapter",
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, PeftConfig) else "",
 )
 def test_other_types_are_recognised_but_not_composable(tmp_path, config, reason, code):
     info = inspect_adapter(saved(tmp_path, config))
     assert not info.composable
-    assert reason in info.reason and info.code == code
+    assert reason in info.reason
+    assert info.code == code
 
 
 def test_fits_its_base_model(tmp_path):
@@ -117,4 +144,6 @@ def test_misfits_are_named_three_at_most(tmp_path):
         check_fits(info, {Q.format(0): (64, 64)})
     assert error.value.code == "does_not_fit_base"
     text = str(error.value)
-    assert "32 x 32, but 64 x 64" in text and "is not a layer" in text and "and 1 more" in text
+    assert "32 x 32, but 64 x 64" in text
+    assert "is not a layer" in text
+    assert "and 1 more" in text

@@ -10,7 +10,15 @@ import pytest
 
 from composer.adapter_files import check_file_name, inspect_adapter
 from composer.errors import AdapterError
-from tests.composer.adapter_folder import CONFIG, LAYERS, header_of, pack, safetensors_bytes, tensors, write_adapter
+from tests.composer.adapter_folder import (
+    CONFIG,
+    LAYERS,
+    header_of,
+    pack,
+    safetensors_bytes,
+    tensors,
+    write_adapter,
+)
 
 A0 = f"base_model.model.{LAYERS[0]}.lora_A.weight"
 DATA = b"".join(array.tobytes() for array in tensors().values())
@@ -119,7 +127,9 @@ def test_config_that_is_json_but_no_config(tmp_path, text):
     assert code_of(write_adapter(tmp_path, config=text)) == "bad_config"
 
 
-@pytest.mark.parametrize("pattern", [r".*\.(q_proj|v_proj)", r"model\.layers\.\d+\.self_attn\.(q|v)_proj$", ".*(q|v)_proj"])
+@pytest.mark.parametrize(
+    "pattern", [r".*\.(q_proj|v_proj)", r"model\.layers\.\d+\.self_attn\.(q|v)_proj$", ".*(q|v)_proj"]
+)
 def test_harmless_patterns_are_accepted_and_resolved_from_the_tensors(tmp_path, pattern):
     info = inspect_adapter(write_adapter(tmp_path, target_modules=pattern))
     assert info.config.target_modules == ("q_proj", "v_proj")
@@ -128,7 +138,8 @@ def test_harmless_patterns_are_accepted_and_resolved_from_the_tensors(tmp_path, 
 @pytest.mark.parametrize("init", ["pissa", "pissa_niter_4", "olora", "corda", "loftq"])
 def test_adapters_that_changed_the_base_are_not_composable(tmp_path, init):
     info = inspect_adapter(write_adapter(tmp_path, init_lora_weights=init))
-    assert not info.composable and "base model's own weights" in info.reason
+    assert not info.composable
+    assert "base model's own weights" in info.reason
 
 
 def entry(**changes: object) -> dict[str, dict[str, object]]:
@@ -142,7 +153,9 @@ def renamed(name: str) -> dict[str, dict[str, object]]:
 
 
 def many(count: int) -> bytes:
-    header = {f"t{i}": {"dtype": "F32", "shape": [1], "data_offsets": [4 * i, 4 * i + 4]} for i in range(count)}
+    header = {
+        f"t{i}": {"dtype": "F32", "shape": [1], "data_offsets": [4 * i, 4 * i + 4]} for i in range(count)
+    }
     return pack(header, bytes(4 * count))
 
 
@@ -164,7 +177,10 @@ WEIGHTS = {
     "pickle": (b"\x80\x04\x95\x00\x01\x00\x00\x00cos\nsystem\n", "pickle_not_allowed"),
     "pickle protocol 2": (b"\x80\x02}q\x00X\x05\x00\x00", "pickle_not_allowed"),
     "zip of torch.save": (b"PK\x03\x04" + bytes(60), "pickle_not_allowed"),
-    "LFS pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "file_not_allowed"),
+    "LFS pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n",
+        "file_not_allowed",
+    ),
     "20,001 tensors": (many(20_001), "too_many_tensors"),
     "a million objects": (pack(b'{"a":[' + b"{}," * 1_000_000 + b"{}]}", b""), "too_many_tensors"),
     "a million lists": (pack(b'{"a":[' + b"[]," * 1_000_000 + b"[]]}", b""), "too_many_tensors"),
@@ -178,8 +194,14 @@ WEIGHTS = {
     "name of 1 MB": (pack(renamed("a" * 2**20), DATA), "bad_tensor_name"),
     "name that is no LoRA tensor": (pack(renamed("base_model.model.x.weird"), DATA), "bad_tensor_name"),
     "name without the prefix": (pack(renamed("x.lora_A.weight"), DATA), "bad_tensor_name"),
-    "name with the adapter's name": (pack(renamed(A0.replace(".weight", ".default.weight")), DATA), "bad_tensor_name"),
-    "duplicate key": (pack(json.dumps(entry()).encode()[:-1] + b',"%s":{}}' % A0.encode(), DATA), "duplicate_key"),
+    "name with the adapter's name": (
+        pack(renamed(A0.replace(".weight", ".default.weight")), DATA),
+        "bad_tensor_name",
+    ),
+    "duplicate key": (
+        pack(json.dumps(entry()).encode()[:-1] + b',"%s":{}}' % A0.encode(), DATA),
+        "duplicate_key",
+    ),
     "dtype F64": (pack(entry(dtype="F64"), DATA), "bad_dtype"),
     "dtype I8": (pack(entry(dtype="I8"), DATA), "bad_dtype"),
     "dtype 7": (pack(entry(dtype=7), DATA), "bad_dtype"),
@@ -198,9 +220,15 @@ WEIGHTS = {
     "one offset": (pack(entry(data_offsets=[0]), DATA), "bad_layout"),
     "offsets as text": (pack(entry(data_offsets="ab"), DATA), "bad_layout"),
     "entry is a number": (pack({**entry(), A0: 3}, DATA), "bad_layout"),
-    "entry without dtype": (pack({**entry(), A0: {"shape": [1], "data_offsets": [0, 4]}}, DATA), "bad_layout"),
+    "entry without dtype": (
+        pack({**entry(), A0: {"shape": [1], "data_offsets": [0, 4]}}, DATA),
+        "bad_layout",
+    ),
     "entry with one key more": (pack(entry(evil=1), DATA), "bad_layout"),
-    "overlap": (pack({**entry(), "b": {"dtype": "F32", "shape": [4, 8], "data_offsets": [0, 128]}}, DATA), "bad_layout"),
+    "overlap": (
+        pack({**entry(), "b": {"dtype": "F32", "shape": [4, 8], "data_offsets": [0, 128]}}, DATA),
+        "bad_layout",
+    ),
     "hole": (pack({"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}, bytes(8)), "bad_layout"),
     "trailing bytes": (pack(entry(), DATA + b"\0"), "bad_layout"),
     "truncated": (pack(entry(), DATA[:-1]), "bad_layout"),
@@ -244,13 +272,18 @@ def test_values_that_are_not_finite_are_named(tmp_path, dtype, bits):
 
 
 def test_largest_finite_values_are_accepted(tmp_path):
-    arrays = {name: np.full(array.shape, np.finfo("<f4").max, dtype="<f4") for name, array in tensors().items()}
+    arrays = {
+        name: np.full(array.shape, np.finfo("<f4").max, dtype="<f4") for name, array in tensors().items()
+    }
     inspect_adapter(write_adapter(tmp_path, weights=safetensors_bytes(arrays)))
 
 
 def test_a_value_in_a_later_chunk_is_found(tmp_path):
     name = f"base_model.model.{LAYERS[0]}.lora_"
-    arrays = {f"{name}A.weight": np.zeros((4, 2**20), dtype="<f4"), f"{name}B.weight": np.zeros((2**20, 4), dtype="<f4")}
+    arrays = {
+        f"{name}A.weight": np.zeros((4, 2**20), dtype="<f4"),
+        f"{name}B.weight": np.zeros((2**20, 4), dtype="<f4"),
+    }
     arrays[f"{name}B.weight"][-1, -1] = np.inf
     with pytest.raises(AdapterError, match="lora_B") as error:
         inspect_adapter(write_adapter(tmp_path, weights=safetensors_bytes(arrays)))
@@ -310,7 +343,9 @@ def test_file_names(name, code):
     assert error.value.code == code
 
 
-@pytest.mark.parametrize("name", ["README.md", "adapter_config.json", "adapter_model.safetensors", "LICENSE", "img/curve.png"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "adapter_config.json", "adapter_model.safetensors", "LICENSE", "img/curve.png"]
+)
 def test_usual_file_names(name):
     check_file_name(name)
 

@@ -24,7 +24,16 @@ class WordsField(serializers.ListField):
 class BaseModelSerializer(serializers.ModelSerializer[BaseModel]):
     class Meta:
         model = BaseModel
-        fields = ("model_id", "revision", "architecture", "fingerprint", "parameters", "context_length", "is_default", "created_at")
+        fields = (
+            "model_id",
+            "revision",
+            "architecture",
+            "fingerprint",
+            "parameters",
+            "context_length",
+            "is_default",
+            "created_at",
+        )
 
 
 class ModuleItemSerializer(serializers.Serializer[Any]):
@@ -124,7 +133,9 @@ class MetadataSerializer(serializers.Serializer[Any]):
             languages=tuple(given.get("languages", present.languages)),
             license=given.get("license", present.license),
             dataset=given.get("dataset", present.dataset),
-            prompt_template=given.get("prompt_template", present.prompt_template).replace("\r\n", "\n").strip("\n"),
+            prompt_template=given.get("prompt_template", present.prompt_template)
+            .replace("\r\n", "\n")
+            .strip("\n"),
             base_model=given.get("base_model", present.base_model),
         )
 
@@ -167,7 +178,9 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField()
     detail = serializers.CharField()
-    fields_ = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)
+    fields_ = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()), required=False
+    )
 
     def get_fields(self) -> dict[str, Any]:
         found = super().get_fields()

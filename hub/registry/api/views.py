@@ -2,14 +2,15 @@
 
 from typing import Any
 
+from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hub.accounts.models import Namespace, User
-from hub.api import ApiError, PagePagination
+from hub.api import ApiError, PagePagination, SafeJSONParser
 from hub.registry import search as finder
 from hub.registry.api import serializers
 from hub.registry.api.representation import detail, item, lean_items
@@ -28,7 +29,7 @@ from hub.registry.services import (
 from hub.registry.storage import FileCorrupt
 from hub.registry.uploads import uploaded
 
-ERRORS = {code: serializers.ErrorSerializer for code in (400, 401, 403, 404, 409, 413)}
+ERRORS = dict.fromkeys((400, 401, 403, 404, 409, 413), serializers.ErrorSerializer)
 FILTERS = [
     OpenApiParameter("search", str, description="Words, or beginnings of words; typos are forgiven."),
     OpenApiParameter("base_model", str, description="Id of a base model; any facet may be repeated."),
@@ -41,7 +42,9 @@ FILTERS = [
     OpenApiParameter("rank", int),
     OpenApiParameter("author", str, description="Owner of the modules."),
     OpenApiParameter("composable", bool, description="Only modules that can be composed here."),
-    OpenApiParameter("sort", str, enum=list(finder.SORTS), description="Default: relevance with a search, else newest."),
+    OpenApiParameter(
+        "sort", str, enum=list(finder.SORTS), description="Default: relevance with a search, else newest."
+    ),
     OpenApiParameter("page", int),
     OpenApiParameter("page_size", int, description="At most 100."),
 ]
@@ -61,17 +64,26 @@ class RegistryView(APIView):
 
 
 class ModuleListView(RegistryView):
-    parser_classes = [MultiPartParser, FormParser, JSONParser]
+    parser_classes = [MultiPartParser, FormParser, SafeJSONParser]
 
-    @extend_schema(operation_id="modules_list", parameters=FILTERS, responses=serializers.ModuleItemSerializer(many=True))
+    @extend_schema(
+        operation_id="modules_list", parameters=FILTERS, responses=serializers.ModuleItemSerializer(many=True)
+    )
     def get(self, request: Request) -> Response:
         """Find modules. `count`, `next`, `previous` and `results`."""
         sort = request.query_params.get("sort", "")
         if sort and sort not in finder.SORTS:
-            raise ApiError("bad_sort", f"sort must be one of {', '.join(finder.SORTS)}.", fields={"sort": ["Unknown order."]})
+            raise ApiError(
+                "bad_sort",
+                f"sort must be one of {', '.join(finder.SORTS)}.",
+                fields={"sort": ["Unknown order."]},
+            )
         search = finder.read_search(request.query_params)
         pages = PagePagination()
-        rows = pages.paginate_queryset(lean_items(finder.Finder(search, request.user).rows()), request, self) or []
+        rows: list[Any] = (
+            pages.paginate_queryset(lean_items(finder.Finder(search, request.user).rows()), request, self)
+            or []
+        )
         return pages.get_paginated_response([item(row, request) for row in rows])
 
     @extend_schema(
@@ -86,7 +98,7 @@ class ModuleListView(RegistryView):
         namespace, name = _namespace(request, form.validated_data["name"])
         with uploaded(form.validated_data["files"]) as files:
             revision = publish_revision(
-                user=request.user,
+                user=_user(request),
                 namespace=namespace,
                 name=name,
                 files=files,
@@ -106,7 +118,9 @@ class ModuleView(RegistryView):
     def get(self, request: Request, owner: str, name: str) -> Response:
         """One module, its files, evaluations, revisions and parents."""
         module = find_module(f"{owner}/{name}", request.user)
-        return Response(detail(module, find_revision(module, request.query_params.get("revision", "main")), request))
+        return Response(
+            detail(module, find_revision(module, request.query_params.get("revision", "main")), request)
+        )
 
     @extend_schema(
         operation_id="modules_update",
@@ -119,7 +133,7 @@ class ModuleView(RegistryView):
         form = serializers.ModulePatchSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         update_module(
-            user=request.user,
+            user=_user(request),
             module=module,
             metadata=form.metadata(metadata_of(module)),
             private=form.is_private(module.is_private),
@@ -131,7 +145,7 @@ class ModuleView(RegistryView):
     def delete(self, request: Request, owner: str, name: str) -> Response:
         """Delete a module. Its name is never given again."""
         module = _own(request, owner, name)
-        delete_module(user=request.user, module=module)
+        delete_module(user=_user(request), module=module)
         return Response(status=204)
 
 
@@ -150,7 +164,7 @@ class RevisionListView(RegistryView):
         form.is_valid(raise_exception=True)
         with uploaded(form.validated_data["files"]) as files:
             revision = publish_revision(
-                user=request.user,
+                user=_user(request),
                 namespace=module.namespace,
                 name=module.name,
                 files=files,
@@ -170,31 +184,42 @@ class BaseModelListView(RegistryView):
         return pages.get_paginated_response(serializers.BaseModelSerializer(rows, many=True).data)
 
 
+def _user(request: Request) -> User:
+    """Whoever writes; the permission class has refused visitors before."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
 def _own(request: Request, owner: str, name: str) -> Module:
     """The module if the user may change it; 404 if they cannot even see it, else 403."""
     module = find_module(f"{owner}/{name}", request.user)
-    require_write(request.user, module)  # type: ignore[arg-type]
+    require_write(_user(request), module)
     return module
 
 
 def _namespace(request: Request, name: str) -> tuple[Namespace, str]:
     """(namespace, name) of `name` or `owner/name`."""
-    assert isinstance(request.user, User)
     owner, slash, rest = name.rpartition("/")
     if not slash:
-        return request.user.namespace, name
+        return _user(request).namespace, name
     namespace = None if "\0" in owner else Namespace.objects.filter(name__iexact=owner).first()
     if namespace is None or not namespace.can_write(request.user):
-        raise PublishError("forbidden", f"You may not publish as {ascii(owner)[1:-1][:96]}.", "name", status=403)
+        raise PublishError(
+            "forbidden", f"You may not publish as {ascii(owner)[1:-1][:96]}.", "name", status=403
+        )
     return namespace, rest
 
 
 def _multipart(request: Request) -> Any:
     """The form's data; `files` is every file sent under that name, `tags` and `languages` may be repeated."""
     data = request.data
-    if not hasattr(data, "getlist"):
-        raise ApiError("multipart_needed", "Send multipart/form-data with the adapter's files in the field `files`.")
-    values: dict[str, Any] = {name: data.get(name) for name in data if name not in ("files", "tags", "languages")}
+    if not isinstance(data, QueryDict):
+        raise ApiError(
+            "multipart_needed", "Send multipart/form-data with the adapter's files in the field `files`."
+        )
+    values: dict[str, Any] = {
+        name: data.get(name) for name in data if name not in ("files", "tags", "languages")
+    }
     for name in ("tags", "languages"):
         if name in data:
             values[name] = data.getlist(name)

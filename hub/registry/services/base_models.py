@@ -18,20 +18,29 @@ log = logging.getLogger(__name__)
 class Description(Protocol):
     """composer.base_model.BaseModelDescription, which cannot be imported without torch."""
 
-    model_id: str
-    revision: str
-    architecture: str
-    fingerprint: str
-    layers: dict[str, tuple[int, int]]
-    parameters: int
-    context_length: int
+    @property
+    def model_id(self) -> str: ...
+    @property
+    def revision(self) -> str: ...
+    @property
+    def architecture(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def layers(self) -> dict[str, tuple[int, int]]: ...
+    @property
+    def parameters(self) -> int: ...
+    @property
+    def context_length(self) -> int: ...
 
 
 @transaction.atomic
 def register_base_model(description: Description, *, folder: str, default: bool = False) -> BaseModel:
-    """The row of this base model, made or renewed. Modules that named it before it was known are attached to it if they fit."""
+    """The row of this base model, made or renewed. Modules that named it before are attached to it if they fit."""
     if default:
-        BaseModel.objects.filter(is_default=True).exclude(model_id=description.model_id).update(is_default=False)
+        BaseModel.objects.filter(is_default=True).exclude(model_id=description.model_id).update(
+            is_default=False
+        )
     values = {
         "revision": description.revision,
         "architecture": description.architecture,
@@ -52,9 +61,13 @@ def register_base_model(description: Description, *, folder: str, default: bool 
         try:
             require_fit(inspect_adapter(materialize(module.head)), base_model)
         except (AdapterError, FileCorrupt) as error:
-            log.warning("%s names %s, but is not attached to it: %s", module.full_name, base_model.model_id, error)
+            log.warning(
+                "%s names %s, but is not attached to it: %s", module.full_name, base_model.model_id, error
+            )
             continue
-        Module.objects.filter(pk=module.pk).update(base_model=base_model)
+        Module.objects.filter(pk=module.pk).update(
+            base_model=base_model, base_model_label=base_model.model_id
+        )
     return base_model
 
 
@@ -65,5 +78,7 @@ def find_base_model(model_id: str) -> BaseModel | None:
 
 def require_fit(info: AdapterInfo, base_model: BaseModel) -> None:
     """Raise AdapterError `does_not_fit_base` unless every layer of the adapter is one of the base model."""
-    layers: Mapping[str, tuple[int, int]] = {name: (shape[0], shape[1]) for name, shape in base_model.layers.items()}
+    layers: Mapping[str, tuple[int, int]] = {
+        name: (shape[0], shape[1]) for name, shape in base_model.layers.items()
+    }
     check_fits(info, layers)

@@ -62,7 +62,9 @@ def metadata_problems(metadata: ModuleMetadata) -> list[Problem]:
         note("tags", f"There are {len(metadata.tags)} tags; at most {MAX_TAGS} are kept.")
     for tag in metadata.tags:
         if not TAG_RE.fullmatch(tag):
-            note("tags", f"{ascii(tag)[:60]} is not a tag: use 1 to 40 letters, digits, spaces and . : + # - _")
+            note(
+                "tags", f"{ascii(tag)[:60]} is not a tag: use 1 to 40 letters, digits, spaces and . : + # - _"
+            )
             break
     if len(metadata.languages) > MAX_LANGUAGES:
         note("languages", f"There are {len(metadata.languages)} languages; at most {MAX_LANGUAGES} are kept.")
@@ -100,12 +102,17 @@ def _from_front_matter(data: Mapping[Any, Any]) -> ModuleMetadata:
         summary=_word(data, "summary") or _word(data, "description"),
         task=_word(data, "task") or _word(data, "pipeline_tag"),
         tags=tuple(tag for tag in _words(data, "tags") if TAG_RE.fullmatch(tag))[:MAX_TAGS],
-        languages=tuple(code for code in _words(data, "language") if LANGUAGE_RE.fullmatch(code) and len(code) <= 16)[:MAX_LANGUAGES],
+        languages=tuple(
+            code for code in _words(data, "language") if LANGUAGE_RE.fullmatch(code) and len(code) <= 16
+        )[:MAX_LANGUAGES],
         license=_word(data, "license"),
         dataset=", ".join(_words(data, "datasets"))[: LIMITS["dataset"]],
         base_model=next(iter(_words(data, "base_model")), ""),
     )
-    bad = {problem.field: "" if isinstance(getattr(candidate, problem.field), str) else () for problem in metadata_problems(candidate)}
+    bad = {
+        problem.field: "" if isinstance(getattr(candidate, problem.field), str) else ()
+        for problem in metadata_problems(candidate)
+    }
     return replace(candidate, **bad)  # type: ignore[arg-type]
 
 

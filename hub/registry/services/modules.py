@@ -34,7 +34,9 @@ def update_module(*, user: User, module: Module, metadata: ModuleMetadata, priva
     require_write(user, module)
     if problems := metadata_problems(metadata):
         raise PublishError.of(problems)
-    locked = Module.objects.select_for_update(of=("self",)).select_related("namespace", "head").get(pk=module.pk)
+    locked = (
+        Module.objects.select_for_update(of=("self",)).select_related("namespace", "head").get(pk=module.pk)
+    )
     if metadata.base_model != locked.base_model_name:
         base_model = find_base_model(metadata.base_model)
         if base_model is not None and locked.head is not None:
@@ -62,7 +64,9 @@ def delete_module(*, user: User, module: Module) -> None:
     """Take the module away from everybody. The row and the name stay (nobody can be tricked by a new module of an old name),
     and its revisions stay for the jobs and compositions that point at them."""
     require_write(user, module)
-    Module.objects.filter(pk=module.pk, deleted_at=None).update(deleted_at=timezone.now(), search_vector=None, search_text="")
+    Module.objects.filter(pk=module.pk, deleted_at=None).update(
+        deleted_at=timezone.now(), search_vector=None, search_text=""
+    )
 
 
 def require_write(user: User, module: Module) -> None:

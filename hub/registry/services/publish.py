@@ -84,7 +84,9 @@ def publish_revision(
         with transaction.atomic():
             module = _module(namespace, name, private) if create else _locked(namespace, name)
             revision = _revision(module, user, checked, message, blobs)
-            Parent.objects.bulk_create(Parent(child=revision, parent=parent, weight=weight) for parent, weight in parents)
+            Parent.objects.bulk_create(
+                Parent(child=revision, parent=parent, weight=weight) for parent, weight in parents
+            )
             Evaluation.objects.bulk_create(
                 Evaluation(
                     revision=revision,
@@ -124,7 +126,9 @@ def _request_problems(
         taken = _taken(namespace, name)
         problems.append(Problem("name", taken.code, taken.detail, taken.status))
     if len(message) > 200 or not message.isprintable():
-        problems.append(Problem("message", "bad_metadata", "The message must be one line of at most 200 characters."))
+        problems.append(
+            Problem("message", "bad_metadata", "The message must be one line of at most 200 characters.")
+        )
     return problems + file_problems(files)
 
 
@@ -132,7 +136,9 @@ def file_problems(files: Mapping[str, Path]) -> list[Problem]:
     """What is wrong with the names, number and sizes of the files."""
     problems = []
     if len(files) > MAX_FILES:
-        problems.append(Problem("files", "too_many_files", f"{len(files)} files are too many; at most {MAX_FILES} fit."))
+        problems.append(
+            Problem("files", "too_many_files", f"{len(files)} files are too many; at most {MAX_FILES} fit.")
+        )
     folded: set[str] = set()
     total = 0
     for name, path in files.items():
@@ -151,11 +157,18 @@ def file_problems(files: Mapping[str, Path]) -> list[Problem]:
         limit = MAX_CARD if name == CARD else MAX_TEXT
         if name != WEIGHTS and size > limit:
             problems.append(
-                Problem("files", "too_large", f"{name} is {size / 1e6:.1f} MB; at most {limit / 1e6:.0f} MB are kept.", 413)
+                Problem(
+                    "files",
+                    "too_large",
+                    f"{name} is {size / 1e6:.1f} MB; at most {limit / 1e6:.0f} MB are kept.",
+                    413,
+                )
             )
     if total > settings.HUB_UPLOAD_LIMIT:
         limit_mb = settings.HUB_UPLOAD_LIMIT // 1_000_000
-        problems.append(Problem("files", "too_large", f"The files are larger than {limit_mb} MB together.", 413))
+        problems.append(
+            Problem("files", "too_large", f"The files are larger than {limit_mb} MB together.", 413)
+        )
     return problems
 
 
@@ -163,7 +176,9 @@ def _evaluation_problems(evaluations: Sequence[EvaluationData]) -> list[Problem]
     for row in evaluations:
         values = [value for value in (row.value, row.low, row.high) if value is not None]
         if not all(math.isfinite(value) for value in values):
-            return [Problem("evaluations", "bad_metadata", f"{row.name} {row.metric} is not a finite number.")]
+            return [
+                Problem("evaluations", "bad_metadata", f"{row.name} {row.metric} is not a finite number.")
+            ]
         if len(row.name) > 120 or len(row.metric) > 60 or not (row.name + row.metric).isprintable():
             return [Problem("evaluations", "bad_metadata", "An evaluation's name or metric is too long.")]
     return []
@@ -178,7 +193,12 @@ def _check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
     card, said = _read_card(folder / CARD)
     configured = info.config.base_model
     # A path on the author's disk names no base model.
-    said = replace(said, base_model=configured if BASE_MODEL_RE.fullmatch(configured) and len(configured) <= 200 else said.base_model)
+    said = replace(
+        said,
+        base_model=configured
+        if BASE_MODEL_RE.fullmatch(configured) and len(configured) <= 200
+        else said.base_model,
+    )
     metadata = metadata.or_else(said)
     base_model = find_base_model(metadata.base_model)
     if base_model is not None:
@@ -186,7 +206,9 @@ def _check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
             require_fit(info, base_model)
         except AdapterError as error:
             raise PublishError(error.code, str(error), "files") from error
-    return Checked(info, metadata, base_model, base_model.model_id if base_model else metadata.base_model, card)
+    return Checked(
+        info, metadata, base_model, base_model.model_id if base_model else metadata.base_model, card
+    )
 
 
 def _read_card(path: Path) -> tuple[str, ModuleMetadata]:
@@ -212,7 +234,9 @@ def _locked(namespace: Namespace, name: str) -> Module:
     rows = Module.objects.select_for_update(of=("self",)).select_related("namespace")
     module = rows.filter(namespace=namespace, name__iexact=name, deleted_at=None).first()
     if module is None:
-        raise PublishError("unknown_module", f"There is no module {namespace.name}/{name}.", "name", status=404)
+        raise PublishError(
+            "unknown_module", f"There is no module {namespace.name}/{name}.", "name", status=404
+        )
     return module
 
 
@@ -246,7 +270,13 @@ def _revision(
 
 def _commit_id(module: Module, number: int, previous: str, blobs: Sequence[tuple[str, Any]]) -> str:
     """40 hex digits that depend on the files, their module, the revision before and the time."""
-    content = [module.pk, number, previous, timezone.now().isoformat(), [[path, blob.sha256] for path, blob in sorted(blobs, key=lambda b: b[0])]]
+    content = [
+        module.pk,
+        number,
+        previous,
+        timezone.now().isoformat(),
+        [[path, blob.sha256] for path, blob in sorted(blobs, key=lambda b: b[0])],
+    ]
     return hashlib.sha1(json.dumps(content).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -268,5 +298,9 @@ def _set_head(module: Module, revision: Revision, checked: Checked) -> None:
 
 def _taken(namespace: Namespace, name: str) -> PublishError:
     gone = Module.objects.filter(namespace=namespace, name__iexact=name, deleted_at__isnull=False).exists()
-    why = "was used by a module that has been deleted, and names are never given again" if gone else "is taken"
-    return PublishError("name_taken", f"The name {namespace.name}/{name} {why}. Choose another name.", "name", status=409)
+    why = (
+        "was used by a module that has been deleted, and names are never given again" if gone else "is taken"
+    )
+    return PublishError(
+        "name_taken", f"The name {namespace.name}/{name} {why}. Choose another name.", "name", status=409
+    )

@@ -11,19 +11,21 @@ COMMIT_RE = re.compile(r"[0-9a-f]{7,40}", re.ASCII)
 
 
 def find_module(full_name: str, user: Any) -> Module:
-    """The module of this name, if the user may see it. Raises RegistryError unknown_module (404) else, whatever the reason."""
+    """The module of this name, if the user may see it; else, whatever the reason, RegistryError unknown_module (404)."""
     owner, _, name = full_name.partition("/")
     module = None
     if owner and name and "\0" not in full_name and full_name.isprintable():
         rows = Module.objects.visible_to(user).select_related("namespace", "base_model", "head")
         module = rows.filter(namespace__name__iexact=owner, name__iexact=name).first()
     if module is None:
-        raise RegistryError("unknown_module", f"There is no module {ascii(full_name)[1:-1][:200]}.", status=404)
+        raise RegistryError(
+            "unknown_module", f"There is no module {ascii(full_name)[1:-1][:200]}.", status=404
+        )
     return module
 
 
 def find_revision(module: Module, ref: str = MAIN) -> Revision:
-    """A revision by `main`, a number as in `v3`, or (the first 7 or more digits of) a commit. Raises unknown_revision (404)."""
+    """A revision by `main`, by number (`v3`) or by 7 or more digits of its commit. Raises unknown_revision (404)."""
     revision: Revision | None = None
     if ref in ("", MAIN):
         revision = module.head
@@ -51,6 +53,8 @@ def find_file(revision: Revision, path: str) -> File:
     """A file of the revision. Raises RegistryError unknown_file (404)."""
     file = None if "\0" in path else revision.files.select_related("blob").filter(path=path).first()
     if file is None:
-        detail = f"{revision.module.full_name} has no file {ascii(path)[1:-1][:200]} in revision {revision.short}."
+        detail = (
+            f"{revision.module.full_name} has no file {ascii(path)[1:-1][:200]} in revision {revision.short}."
+        )
         raise RegistryError("unknown_file", detail, status=404)
     return file

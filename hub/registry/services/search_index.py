@@ -24,7 +24,13 @@ def refresh_search(module: Module) -> None:
     name = f"{module.name} {re.sub(r'[-_.]+', ' ', module.name)} {module.namespace.name}"
     about = " ".join([module.summary, module.task.replace("_", " "), module.task, *module.tags])
     facts = " ".join(
-        [module.base_model_name, module.dataset, module.license, *module.languages, head.peft_type if head else ""]
+        [
+            module.base_model_name,
+            module.dataset,
+            module.license,
+            *module.languages,
+            head.peft_type if head else "",
+        ]
     )
     vector = (
         SearchVector(Value(name), weight="A", config=CONFIG)
@@ -32,4 +38,6 @@ def refresh_search(module: Module) -> None:
         + SearchVector(Value(facts), weight="C", config=CONFIG)
         + SearchVector(Value((head.card if head else "")[:MAX_CARD]), weight="D", config=CONFIG)
     )
-    Module.objects.filter(pk=module.pk).update(search_vector=vector, search_text=plain(f"{name} {about}")[:600])
+    Module.objects.filter(pk=module.pk).update(
+        search_vector=vector, search_text=plain(f"{name} {about}")[:600]
+    )

@@ -13,7 +13,14 @@ from hub.registry.colors import thread_color
 
 register = template.Library()
 
-PEFT_NAMES = {"LORA": "LoRA", "LOHA": "LoHa", "LOKR": "LoKr", "ADALORA": "AdaLoRA", "IA3": "(IA)³", "VERA": "VeRA"}
+PEFT_NAMES = {
+    "LORA": "LoRA",
+    "LOHA": "LoHa",
+    "LOKR": "LoKr",
+    "ADALORA": "AdaLoRA",
+    "IA3": "(IA)³",
+    "VERA": "VeRA",
+}
 HEIGHT, WIDTH, POINTS = 96, 12, 24  # of the drawing; it is stretched to the card's height
 
 

@@ -33,7 +33,12 @@ def edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
         form = EditForm(request.POST)
         if form.is_valid():
             try:
-                update_module(user=request.user, module=module, metadata=form.metadata(), private=form.cleaned_data["private"])
+                update_module(
+                    user=request.user,
+                    module=module,
+                    metadata=form.metadata(),
+                    private=form.cleaned_data["private"],
+                )
             except PublishError as error:
                 form.add_problems(error.problems)
             else:

@@ -2,10 +2,18 @@
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO
 from urllib.parse import quote
 
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, JsonResponse, StreamingHttpResponse
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.views.decorators.http import require_safe
 
 from hub.accounts.services import find_token
@@ -39,7 +47,9 @@ def resolve(request: HttpRequest, owner: str, name: str, revision: str, path: st
 
 def _answer(request: HttpRequest, file: File) -> HttpResponseBase:
     etag = f'"{file.blob.sha256}"'
-    if etag in [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]:
+    if etag in [
+        part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")
+    ]:
         response: HttpResponseBase = HttpResponseNotModified()
     else:
         response = _content(request, file, etag)
@@ -70,7 +80,9 @@ def _content(request: HttpRequest, file: File, etag: str) -> HttpResponseBase:
         stream = open_blob(file.blob)
         if start == 0:
             count_download(file, user=request.user, address=request.META.get("REMOTE_ADDR", ""))
-        response = FileResponse(stream) if wanted is None else StreamingHttpResponse(_part(stream, start, end))
+        response = (
+            FileResponse(stream) if wanted is None else StreamingHttpResponse(_part(stream, start, end))
+        )
     if wanted:
         response.status_code = 206
         response["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
@@ -96,7 +108,7 @@ def _range(header: str, size: int) -> tuple[int, int] | None:
     return (start, end) if start < size else (0, 0)
 
 
-def _part(stream: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+def _part(stream: IO[bytes], start: int, end: int) -> Iterator[bytes]:
     with stream:
         stream.seek(start)
         left = end - start

@@ -68,14 +68,14 @@ def evaluation_rows(revision: Revision) -> list[dict[str, Any]]:
     rows = []
     for evaluation in revision.evaluations.all():
         baseline = evaluation.details.get("baseline") if isinstance(evaluation.details, dict) else None
-        is_number = isinstance(baseline, int | float)
         lower = evaluation.metric.lower() in ("loss", "perplexity", "error", "cross_entropy")
         rows.append(
             {
                 "row": evaluation,
-                "baseline": baseline if is_number else None,
+                "baseline": baseline if isinstance(baseline, int | float) else None,
                 "lower_is_better": lower,
-                "better": is_number and (evaluation.value < baseline if lower else evaluation.value > baseline),
+                "better": isinstance(baseline, int | float)
+                and (evaluation.value < baseline if lower else evaluation.value > baseline),
                 "measured": evaluation.source == Evaluation.Source.MEASURED,
             }
         )
@@ -97,7 +97,9 @@ def children_of(module: Module, user: Any) -> list[Strand]:
 
 def _strands(pairs: list[tuple[Revision, float]], user: Any) -> list[Strand]:
     visible = set(
-        Module.objects.visible_to(user).filter(pk__in=[revision.module_id for revision, _ in pairs]).values_list("pk", flat=True)
+        Module.objects.visible_to(user)
+        .filter(pk__in=[revision.module_id for revision, _ in pairs])
+        .values_list("pk", flat=True)
     )
     largest = max((abs(weight) for _, weight in pairs), default=0.0) or 1.0
     return [

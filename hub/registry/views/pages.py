@@ -52,7 +52,9 @@ def browse(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def profile(request: HttpRequest, owner: str) -> HttpResponse:
-    namespace = get_object_or_404(Namespace.objects.select_related("user"), name__iexact=owner.replace("\0", ""))
+    namespace = get_object_or_404(
+        Namespace.objects.select_related("user"), name__iexact=owner.replace("\0", "")
+    )
     if namespace.user is not None and not namespace.user.is_active:
         return render(request, "404.html", status=404)
     rows = Module.objects.visible_to(request.user).filter(namespace=namespace).order_by("-created_at", "-pk")

@@ -64,7 +64,9 @@ def new_revision(request: HttpRequest, owner: str, name: str) -> HttpResponse:
                     )
             except PublishError as error:
                 form.add_problems(error.problems)
-                return render(request, "registry/upload.html", {"form": form, "module": module}, status=error.status)
+                return render(
+                    request, "registry/upload.html", {"form": form, "module": module}, status=error.status
+                )
             messages.success(request, f"Revision {revision.number} of {module.full_name} is published.")
             return redirect(module)
     context = {"form": form, "module": module}

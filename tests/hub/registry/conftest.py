@@ -45,7 +45,9 @@ def files_of(folder: Path) -> dict[str, Path]:
 def publish(adapter: Path) -> Callable[..., Revision]:
     """publish(user, "name", private=…, summary=…, …): a revision with the valid adapter's files."""
 
-    def make(user: Any, name: str = "opposites", *, private: bool = False, folder: Path = adapter, **options: Any) -> Revision:
+    def make(
+        user: Any, name: str = "opposites", *, private: bool = False, folder: Path = adapter, **options: Any
+    ) -> Revision:
         about = {key: options.pop(key) for key in list(options) if key in ModuleMetadata.__dataclass_fields__}
         return publish_revision(
             user=user,

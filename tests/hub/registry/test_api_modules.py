@@ -21,8 +21,17 @@ def test_create(alice_api, base_model, adapter):
     assert response.status_code == 201
     assert body["full_name"] == "alice/opposites"
     assert (body["summary"], body["tags"], body["languages"]) == ("Opposites", ["a", "b", "c"], ["en", "de"])
-    assert (body["base_model"], body["rank"], body["composable"], body["private"]) == ("tests/tiny", 4, True, False)
-    assert {file["path"] for file in body["files"]} == {"README.md", "adapter_config.json", "adapter_model.safetensors"}
+    assert (body["base_model"], body["rank"], body["composable"], body["private"]) == (
+        "tests/tiny",
+        4,
+        True,
+        False,
+    )
+    assert {file["path"] for file in body["files"]} == {
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    }
     weights = next(file for file in body["files"] if file["path"] == "adapter_model.safetensors")
     data = b"".join(alice_api.get(weights["url"]).streaming_content)
     assert data == (adapter / "adapter_model.safetensors").read_bytes()
@@ -115,7 +124,12 @@ def test_malformed_weights_leave_nothing_behind(alice_api, base_model, tmp_path,
     response = send(alice_api, write_adapter(tmp_path / "bad", weights=weights))
     assert (response.status_code, response.json()["code"]) == (400, code)
     assert "files" in response.json()["fields"]
-    assert (Module.objects.count(), Revision.objects.count(), File.objects.count(), Blob.objects.count()) == (0, 0, 0, 0)
+    assert (Module.objects.count(), Revision.objects.count(), File.objects.count(), Blob.objects.count()) == (
+        0,
+        0,
+        0,
+        0,
+    )
     assert not [path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]
 
 
@@ -157,7 +171,9 @@ def test_list_and_filters(api, module, private_module):
         assert api.get(f"{MODULES}?{query}").json()["count"] == count, query
 
 
-@pytest.mark.parametrize(("query", "status"), [("sort=up", 400), ("page=9", 404), ("page=x", 404), ("search=a%00b", 200)])
+@pytest.mark.parametrize(
+    ("query", "status"), [("sort=up", 400), ("page=9", 404), ("page=x", 404), ("search=a%00b", 200)]
+)
 def test_wrong_queries(api, module, query, status):
     response = api.get(f"{MODULES}?{query}")
     assert response.status_code == status
@@ -193,13 +209,26 @@ def test_patch(alice_api, module):
     response = alice_api.patch(ONE, {"summary": "New", "tags": ["a", "b"], "visibility": "private"})
     body = response.json()
     assert response.status_code == 200
-    assert (body["summary"], body["tags"], body["private"], body["license"]) == ("New", ["a", "b"], True, "mit")
+    assert (body["summary"], body["tags"], body["private"], body["license"]) == (
+        "New",
+        ["a", "b"],
+        True,
+        "mit",
+    )
     assert alice_api.patch(ONE, {"summary": "Newer"}).json()["private"] is True
 
 
 @pytest.mark.parametrize(
     "data",
-    [{"summary": "x" * 300}, {"tags": 3}, {"tags": [{"a": 1}]}, {"languages": ["??"]}, {"visibility": 1}, {"summary": "a\0b"}, ["x"]],
+    [
+        {"summary": "x" * 300},
+        {"tags": 3},
+        {"tags": [{"a": 1}]},
+        {"languages": ["??"]},
+        {"visibility": 1},
+        {"summary": "a\0b"},
+        ["x"],
+    ],
 )
 def test_patch_with_wrong_values(alice_api, module, data):
     response = alice_api.patch(ONE, data)
@@ -240,7 +269,9 @@ def test_new_revision(alice_api, charlie_api, module, adapter):
 def test_parents_that_the_reader_may_not_see(api, base_model, alice, publish):
     secret = publish(alice, "hidden", private=True)
     publish(alice, "child", parents=[(secret, 0.5)])
-    assert api.get("/api/v1/modules/alice/child/").json()["parents"] == [{"module": None, "revision": None, "weight": 0.5}]
+    assert api.get("/api/v1/modules/alice/child/").json()["parents"] == [
+        {"module": None, "revision": None, "weight": 0.5}
+    ]
 
 
 def test_base_models(api, base_model):
@@ -251,5 +282,10 @@ def test_base_models(api, base_model):
 
 def test_schema_documents_the_endpoints(api, db):
     text = api.get("/api/v1/schema/", headers={"Accept": "application/vnd.oai.openapi+json"}).content.decode()
-    for path in ("/api/v1/modules/", "/api/v1/modules/{owner}/{name}/", "/api/v1/base-models/", "multipart/form-data"):
+    for path in (
+        "/api/v1/modules/",
+        "/api/v1/modules/{owner}/{name}/",
+        "/api/v1/base-models/",
+        "multipart/form-data",
+    ):
         assert path in text

@@ -9,9 +9,21 @@ from hub.registry.models import Module
 
 @pytest.fixture
 def library(base_model, alice, bob, publish):
-    publish(alice, "capitalize-word", summary="Writes a word in capitals", task="capitalisation", tags=("letters",))
+    publish(
+        alice,
+        "capitalize-word",
+        summary="Writes a word in capitals",
+        task="capitalisation",
+        tags=("letters",),
+    )
     publish(alice, "antonym", summary="Gives the opposite of a word", task="antonym", languages=("de",))
-    publish(bob, "country-currency", summary="Names the currency of a country", task="knowledge", license="apache-2.0")
+    publish(
+        bob,
+        "country-currency",
+        summary="Names the currency of a country",
+        task="knowledge",
+        license="apache-2.0",
+    )
     publish(bob, "undercover", summary="A private antonym module", private=True)
 
 

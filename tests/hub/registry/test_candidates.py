@@ -4,7 +4,10 @@ from composer.examples import Example
 from hub.registry.models import BaseModel, Module
 from hub.registry.services import candidates_for
 
-EXAMPLES = [Example("Say the currency of the country.\n\nQ: Japan\nA:", "yen"), Example("Say the currency of the country.\n\nQ: Chile\nA:", "peso")]
+EXAMPLES = [
+    Example("Say the currency of the country.\n\nQ: Japan\nA:", "yen"),
+    Example("Say the currency of the country.\n\nQ: Chile\nA:", "peso"),
+]
 
 
 def names(revisions):
@@ -25,10 +28,18 @@ def test_only_visible_composable_ones_of_the_base_model(base_model, alice, bob, 
     publish(alice, "fine")
     publish(alice, "private", private=True)
     publish(alice, "not-composable")
-    Module.objects.get(name="not-composable").head.__class__.objects.filter(module__name="not-composable").update(composable=False)
+    Module.objects.get(name="not-composable").head.__class__.objects.filter(
+        module__name="not-composable"
+    ).update(composable=False)
     publish(alice, "other-base")
     other = BaseModel.objects.create(
-        model_id="o/b", architecture="causal", fingerprint="1", layers={}, parameters=1, context_length=1, folder="/"
+        model_id="o/b",
+        architecture="causal",
+        fingerprint="1",
+        layers={},
+        parameters=1,
+        context_length=1,
+        folder="/",
     )
     Module.objects.filter(name="other-base").update(base_model=other)
     assert names(candidates_for(base_model, bob, EXAMPLES)) == ["fine"]
@@ -37,11 +48,15 @@ def test_only_visible_composable_ones_of_the_base_model(base_model, alice, bob, 
 
 def test_examples_without_words(base_model, alice, publish):
     publish(alice, "one")
-    assert names(candidates_for(base_model, alice, [Example("1 + 1", "2"), Example("& | ! ' :*", "日本")])) == ["one"]
+    assert names(
+        candidates_for(base_model, alice, [Example("1 + 1", "2"), Example("& | ! ' :*", "日本")])
+    ) == ["one"]
 
 
 def test_at_most_64(base_model, alice, publish):
     revision = publish(alice, "m")
     for number in range(70):
-        Module.objects.create(namespace=alice.namespace, name=f"m{number}", base_model=base_model, head=revision)
+        Module.objects.create(
+            namespace=alice.namespace, name=f"m{number}", base_model=base_model, head=revision
+        )
     assert len(candidates_for(base_model, alice, EXAMPLES)) == 64

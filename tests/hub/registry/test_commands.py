@@ -27,11 +27,29 @@ def starter(tmp_path):
         (folder / "README.md").write_text(f"# {name}")
         (folder / "optimizer.pt").write_bytes(b"left out")
         rows = [
-            {"name": "base model, validation rows", "metric": "loss", "value": 5.5, "n": 50, "source": "measured"},
-            {"name": "this module, validation rows", "metric": "loss", "value": 0.4, "n": 50, "source": "measured"},
+            {
+                "name": "base model, validation rows",
+                "metric": "loss",
+                "value": 5.5,
+                "n": 50,
+                "source": "measured",
+            },
+            {
+                "name": "this module, validation rows",
+                "metric": "loss",
+                "value": 0.4,
+                "n": 50,
+                "source": "measured",
+            },
             {"name": "this module, validation rows", "metric": "exact_match", "value": "NaN", "n": 50},
         ]
-        about = {"name": f"start-{name}", "summary": f"Does {name}", "task": "counting", "tags": ["a"], "evaluations": rows}
+        about = {
+            "name": f"start-{name}",
+            "summary": f"Does {name}",
+            "task": "counting",
+            "tags": ["a"],
+            "evaluations": rows,
+        }
         (folder / "module.json").write_text(json.dumps(about))
     return root
 
@@ -41,14 +59,23 @@ def test_starter_modules_are_loaded_once(base_model, starter):
     assert "2 starter modules, 0 new" in run("load_starter", starter)
     module = Module.objects.get(name="start-one")
     assert module.full_name == "starter/start-one"
-    assert (module.summary, module.task, module.tags, module.base_model) == ("Does one", "counting", ["a"], base_model)
+    assert (module.summary, module.task, module.tags, module.base_model) == (
+        "Does one",
+        "counting",
+        ["a"],
+        base_model,
+    )
     assert sorted(file.path for file in module.head.files.all()) == [
         "README.md",
         "adapter_config.json",
         "adapter_model.safetensors",
     ]
     evaluation = module.head.evaluations.get()
-    assert (evaluation.name, evaluation.value, evaluation.details) == ("Validation rows", 0.4, {"baseline": 5.5})
+    assert (evaluation.name, evaluation.value, evaluation.details) == (
+        "Validation rows",
+        0.4,
+        {"baseline": 5.5},
+    )
     assert evaluation.source == "measured"
 
 
@@ -61,7 +88,7 @@ def test_a_changed_starter_module_becomes_a_revision(base_model, starter):
 
 def test_a_broken_starter_module_is_named_and_the_others_are_loaded(base_model, starter):
     (starter / "one" / "adapter_config.json").write_text("{")
-    with pytest.raises(CommandError, match="one: adapter_config.json is not valid JSON"):
+    with pytest.raises(CommandError, match=r"one: adapter_config\.json is not valid JSON"):
         run("load_starter", starter)
     assert Module.objects.filter(name="start-two").exists()
 
@@ -90,7 +117,12 @@ def test_register_a_local_folder(tmp_path, alice, publish):
 
     assert "me/tiny: causal" in run("register_base_model", base, id="me/tiny", default=True)
     row = BaseModel.objects.get()
-    assert (row.model_id, row.architecture, row.is_default, row.folder) == ("me/tiny", "causal", True, str(base))
+    assert (row.model_id, row.architecture, row.is_default, row.folder) == (
+        "me/tiny",
+        "causal",
+        True,
+        str(base),
+    )
     assert row.layers["model.layers.0.self_attn.q_proj"] == [32, 32]
     module.refresh_from_db()
     assert module.base_model == row  # it was waiting for this base model

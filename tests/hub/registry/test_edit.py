@@ -5,7 +5,13 @@ import pytest
 from hub.registry.models import Module, Revision
 from hub.registry.services import PublishError, resolve_module_ref
 
-FORM = {"summary": "New words", "task": "opposites", "tags": "x, y", "license": "cc0-1.0", "base_model": "tests/tiny"}
+FORM = {
+    "summary": "New words",
+    "task": "opposites",
+    "tags": "x, y",
+    "license": "cc0-1.0",
+    "base_model": "tests/tiny",
+}
 
 
 def test_edit(alice_client, client, module):
@@ -14,7 +20,12 @@ def test_edit(alice_client, client, module):
     response = alice_client.post("/alice/opposites/edit", FORM)
     assert response.status_code == 302
     module.refresh_from_db()
-    assert (module.summary, module.tags, module.license, module.is_private) == ("New words", ["x", "y"], "cc0-1.0", False)
+    assert (module.summary, module.tags, module.license, module.is_private) == (
+        "New words",
+        ["x", "y"],
+        "cc0-1.0",
+        False,
+    )
     assert module.base_model is not None
     assert [card.name for card in client.get("/modules/?search=new words").context["cards"]] == ["opposites"]
 
@@ -27,7 +38,9 @@ def test_make_private_and_public_again(alice_client, client, module):
 
 
 def test_wrong_values(alice_client, module):
-    response = alice_client.post("/alice/opposites/edit", {**FORM, "prompt_template": "no field", "languages": "x!"})
+    response = alice_client.post(
+        "/alice/opposites/edit", {**FORM, "prompt_template": "no field", "languages": "x!"}
+    )
     assert response.status_code == 400
     page = response.content.decode()
     assert "must contain {input} once" in page
@@ -40,7 +53,13 @@ def test_a_base_model_that_does_not_fit(alice_client, module, base_model):
     from hub.registry.models import BaseModel
 
     BaseModel.objects.create(
-        model_id="big/base", architecture="causal", fingerprint="1", layers={}, parameters=1, context_length=1, folder="/x"
+        model_id="big/base",
+        architecture="causal",
+        fingerprint="1",
+        layers={},
+        parameters=1,
+        context_length=1,
+        folder="/x",
     )
     response = alice_client.post("/alice/opposites/edit", {**FORM, "base_model": "big/base"})
     assert response.status_code == 400
@@ -57,11 +76,17 @@ def test_others(request, module, path, who):
     assert module.deleted_at is None
 
 
-def test_delete_leaves_the_name_taken_and_the_revision_for_compositions(alice_client, client, alice, module, publish):
+def test_delete_leaves_the_name_taken_and_the_revision_for_compositions(
+    alice_client, client, alice, module, publish
+):
     child = publish(alice, "child", parents=[(module.head, 1.0)])
     response = alice_client.post("/alice/opposites/delete", {"confirm": "alice/opposites"})
     assert response.url == "/alice"
-    for path in ("/alice/opposites", "/alice/opposites/resolve/main/README.md", "/api/v1/modules/alice/opposites/"):
+    for path in (
+        "/alice/opposites",
+        "/alice/opposites/resolve/main/README.md",
+        "/api/v1/modules/alice/opposites/",
+    ):
         assert alice_client.get(path).status_code == 404
     assert "opposites" not in [card.name for card in client.get("/modules/").context["cards"]]
     with pytest.raises(PublishError, match="never given again") as error:

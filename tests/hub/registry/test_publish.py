@@ -76,7 +76,11 @@ def test_evaluations_and_parents(base_model, alice, publish):
 
     assert [(p.parent, p.weight) for p in child.parents.all()] == [(parent, 0.7)]
     evaluation = child.evaluations.get()
-    assert (evaluation.source, evaluation.value, evaluation.details) == (Evaluation.Source.MEASURED, 1.0, {"baseline": 2.0})
+    assert (evaluation.source, evaluation.value, evaluation.details) == (
+        Evaluation.Source.MEASURED,
+        1.0,
+        {"baseline": 2.0},
+    )
 
 
 def test_materialized_folder_has_the_same_bytes(base_model, alice, publish, adapter):
@@ -119,7 +123,9 @@ def test_every_problem_is_named_at_once(base_model, alice, adapter):
     assert stored() == (0, 0, 0)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "-x", "x-", "a..b", "a--b", "x.git", "a/b", "ä", "x" * 97, "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["", "a b", "-x", "x-", "a..b", "a--b", "x.git", "a/b", "ä", "x" * 97, "a\0b"]
+)
 def test_bad_names(base_model, alice, publish, name):
     with pytest.raises(PublishError) as error:
         publish(alice, name)
@@ -156,7 +162,15 @@ def test_card_that_is_not_text(base_model, alice, publish, adapter):
 
 
 def test_front_matter_that_is_not_yaml_is_left_out(base_model, alice, publish, adapter):
-    for matter in ("a: [", "- x", "tags: {a: 1}", "license: [1, 2]", "x: &a [*a]", "language: no", "license: " + "x" * 500):
+    for matter in (
+        "a: [",
+        "- x",
+        "tags: {a: 1}",
+        "license: [1, 2]",
+        "x: &a [*a]",
+        "language: no",
+        "license: " + "x" * 500,
+    ):
         (adapter / "README.md").write_text(f"---\n{matter}\n---\n# Card\n")
         revision = publish(alice, f"m{abs(hash(matter))}")
         assert revision.card == "# Card\n"
@@ -188,7 +202,11 @@ def test_parallel_creation_of_one_name_gives_it_to_one(alice, adapter):
     def create() -> None:
         try:
             publish_revision(
-                user=alice, namespace=alice.namespace, name="same", files=files_of(adapter), metadata=ModuleMetadata()
+                user=alice,
+                namespace=alice.namespace,
+                name="same",
+                files=files_of(adapter),
+                metadata=ModuleMetadata(),
             )
             outcomes.append("made")
         except PublishError as error:

