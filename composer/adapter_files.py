@@ -15,49 +15,16 @@ from pathlib import Path
 
 from composer.adapter_config import MAX_CONFIG, MAX_RANK, AdapterConfig, read_config
 from composer.errors import AdapterError
+from composer.file_names import CONFIG, WEIGHTS
 from composer.safetensors_file import (
     TensorEntry,
     TensorFile,
     check_finite,
     read_header,
-    refuse_other_formats,
 )
-
-__all__ = [
-    "CONFIG",
-    "WEIGHTS",
-    "AdapterConfig",
-    "AdapterInfo",
-    "LayerShape",
-    "check_file_name",
-    "check_fits",
-    "inspect_adapter",
-]
-
-CONFIG = "adapter_config.json"
-WEIGHTS = "adapter_model.safetensors"
 
 _PREFIX = "base_model.model."
 _LORA_RE = re.compile(rf"{re.escape(_PREFIX)}(?P<layer>.+)\.lora_(?P<factor>[AB])\.weight")
-_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".pyc", ".dill")
-_ALLOWED = (
-    ".json",
-    ".md",
-    ".txt",
-    ".csv",
-    ".jsonl",
-    ".yaml",
-    ".yml",
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".webp",
-    ".svg",
-    ".jinja",
-    ".model",
-)
-_ALLOWED_NAMES = ("LICENSE", "NOTICE", ".gitattributes", WEIGHTS)
-_SEGMENT_RE = re.compile(r"[A-Za-z0-9_][\w.\- ]{0,95}", re.ASCII)
 _TYPE_NAMES = {
     "LOHA": "LoHa",
     "LOKR": "LoKr",
@@ -168,35 +135,6 @@ def check_fits(info: AdapterInfo, base_layers: Mapping[str, tuple[int, int]]) ->
             f"The adapter does not fit the base model: {'; '.join(problems[:3])}{more}.",
             code="does_not_fit_base",
         )
-
-
-def check_file_name(name: str) -> None:
-    """Raise AdapterError (bad_path, pickle_not_allowed, file_not_allowed) unless a module may hold a file of this name."""
-    segments = name.split("/")
-    plain = all(
-        _SEGMENT_RE.fullmatch(part) and part[-1] not in ". " for part in segments if part != ".gitattributes"
-    )
-    if not name or len(segments) > 4 or not plain:
-        raise AdapterError(f"{ascii(name)[:120]} is not an acceptable file name.", code="bad_path")
-    last = segments[-1]
-    if last.lower().endswith(_PICKLES):
-        raise AdapterError(
-            f"{name} may be a pickle, and pickles can run code; only safetensors weights are accepted.",
-            code="pickle_not_allowed",
-        )
-    if last not in _ALLOWED_NAMES and not last.lower().endswith(_ALLOWED):
-        raise AdapterError(
-            f"{name} is not a kind of file that a module holds (weights as {WEIGHTS}, and text, JSON or images).",
-            code="file_not_allowed",
-        )
-    if last == WEIGHTS and len(segments) > 1:
-        raise AdapterError(f"{name} must be at the top of the folder.", code="file_not_allowed")
-
-
-def check_text_file(path: Path, name: str) -> None:
-    """Refuse a pickle, zip or LFS pointer that goes under an allowed name (every file but the weights)."""
-    with path.open("rb") as file:
-        refuse_other_formats(file.read(8), name)
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from composer.adapter_files import check_file_name
 from composer.errors import AdapterError
+from composer.file_names import check_file_name
 from composer.strict_json import parse_json
 from hub.accounts.models import User
 from hub.registry.models import Evaluation, File, Module, Revision

@@ -8,8 +8,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from composer.adapter_files import check_file_name, inspect_adapter
+from composer.adapter_files import inspect_adapter
 from composer.errors import AdapterError
+from composer.file_names import check_file_name
 from tests.composer.adapter_folder import (
     CONFIG,
     LAYERS,

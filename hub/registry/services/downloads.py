@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from composer.adapter_files import WEIGHTS
+from composer.file_names import WEIGHTS
 from hub.registry.models import DownloadVisit, File, Module
 
 RULE = (

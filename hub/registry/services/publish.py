@@ -4,29 +4,21 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from composer.adapter_files import WEIGHTS, AdapterInfo, check_file_name, check_text_file, inspect_adapter
-from composer.errors import AdapterError
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
 from hub.registry import storage
-from hub.registry.models import BaseModel, Evaluation, File, Module, Parent, Revision
-from hub.registry.services.base_models import find_base_model, require_fit
+from hub.registry.models import Evaluation, File, Module, Parent, Revision
+from hub.registry.services.checks import Checked, check_files, file_problems
 from hub.registry.services.errors import Problem, PublishError
-from hub.registry.services.metadata import BASE_MODEL_RE, ModuleMetadata, metadata_problems, read_card
+from hub.registry.services.metadata import ModuleMetadata, metadata_problems
 from hub.registry.services.search_index import refresh_search
-
-CARD = "README.md"
-MAX_FILES = 60
-MAX_CARD = 2**20  # bytes
-MAX_TEXT = 20 * 2**20  # bytes of any file but the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +33,6 @@ class EvaluationData:
     n: int | None = None
     source: str = Evaluation.Source.CLAIMED
     details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What the files and the author say together."""
-
-    info: AdapterInfo
-    metadata: ModuleMetadata
-    base_model: BaseModel | None
-    label: str
-    card: str
 
 
 def publish_revision(
@@ -78,7 +59,7 @@ def publish_revision(
     if problems:
         raise PublishError.of(problems)
     with storage.staged(files) as (folder, staged):
-        checked = _check_files(folder, metadata)
+        checked = check_files(folder, metadata)
         blobs = [(file.name, storage.store(file)) for file in staged]
     try:
         with transaction.atomic():
@@ -109,11 +90,6 @@ def publish_revision(
     return revision
 
 
-def check_upload(folder: Path, metadata: ModuleMetadata) -> Checked:
-    """What publishing this folder would find out. Raises PublishError; stores nothing."""
-    return _check_files(folder, metadata)
-
-
 def _request_problems(
     user: User, namespace: Namespace, name: str, files: Mapping[str, Path], message: str, create: bool
 ) -> list[Problem]:
@@ -132,46 +108,6 @@ def _request_problems(
     return problems + file_problems(files)
 
 
-def file_problems(files: Mapping[str, Path]) -> list[Problem]:
-    """What is wrong with the names, number and sizes of the files."""
-    problems = []
-    if len(files) > MAX_FILES:
-        problems.append(
-            Problem("files", "too_many_files", f"{len(files)} files are too many; at most {MAX_FILES} fit.")
-        )
-    folded: set[str] = set()
-    total = 0
-    for name, path in files.items():
-        try:
-            check_file_name(name)
-            if name != WEIGHTS:
-                check_text_file(path, name)
-        except AdapterError as error:
-            problems.append(Problem("files", error.code, str(error)))
-            continue
-        if name.lower() in folded:
-            problems.append(Problem("files", "bad_path", f"{name} is there twice, with other capitals."))
-        folded.add(name.lower())
-        size = path.stat().st_size
-        total += size
-        limit = MAX_CARD if name == CARD else MAX_TEXT
-        if name != WEIGHTS and size > limit:
-            problems.append(
-                Problem(
-                    "files",
-                    "too_large",
-                    f"{name} is {size / 1e6:.1f} MB; at most {limit / 1e6:.0f} MB are kept.",
-                    413,
-                )
-            )
-    if total > settings.HUB_UPLOAD_LIMIT:
-        limit_mb = settings.HUB_UPLOAD_LIMIT // 1_000_000
-        problems.append(
-            Problem("files", "too_large", f"The files are larger than {limit_mb} MB together.", 413)
-        )
-    return problems
-
-
 def _evaluation_problems(evaluations: Sequence[EvaluationData]) -> list[Problem]:
     for row in evaluations:
         values = [value for value in (row.value, row.low, row.high) if value is not None]
@@ -182,45 +118,6 @@ def _evaluation_problems(evaluations: Sequence[EvaluationData]) -> list[Problem]
         if len(row.name) > 120 or len(row.metric) > 60 or not (row.name + row.metric).isprintable():
             return [Problem("evaluations", "bad_metadata", "An evaluation's name or metric is too long.")]
     return []
-
-
-def _check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
-    """Read and check the folder. Raises PublishError for the field `files`, or `base_model` where the author named one."""
-    try:
-        info = inspect_adapter(folder)
-    except AdapterError as error:
-        raise PublishError(error.code, str(error), "files") from error
-    card, said = _read_card(folder / CARD)
-    configured = info.config.base_model
-    # A path on the author's disk names no base model.
-    said = replace(
-        said,
-        base_model=configured
-        if BASE_MODEL_RE.fullmatch(configured) and len(configured) <= 200
-        else said.base_model,
-    )
-    metadata = metadata.or_else(said)
-    base_model = find_base_model(metadata.base_model)
-    if base_model is not None:
-        try:
-            require_fit(info, base_model)
-        except AdapterError as error:
-            raise PublishError(error.code, str(error), "files") from error
-    return Checked(
-        info, metadata, base_model, base_model.model_id if base_model else metadata.base_model, card
-    )
-
-
-def _read_card(path: Path) -> tuple[str, ModuleMetadata]:
-    if not path.is_file():
-        return "", ModuleMetadata()
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError:
-        raise PublishError("bad_text", f"{CARD} is not UTF-8 text.", "files") from None
-    if "\0" in text:
-        raise PublishError("bad_text", f"{CARD} has a NUL character.", "files")
-    return read_card(text.removeprefix("\ufeff"))
 
 
 def _module(namespace: Namespace, name: str, private: bool) -> Module:
