@@ -4,6 +4,7 @@ import os
 
 from celery import Celery
 
+from hub import broker  # noqa: F401 (makes "hubfiles://" known)
 from hub.jobs.presence import Pulse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")

@@ -65,8 +65,8 @@ def starter_modules(say: Say) -> None:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode())
-            digest.update(path.read_bytes() if path.stat().st_size < 100_000 else b"")
+            digest.update(f"{path.relative_to(folder)}\n".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
     if not _is_done("starter", digest.hexdigest()):
         say("loading the starter modules")
         _manage("load_starter")

@@ -96,40 +96,22 @@ class Command(BaseCommand):
         logs: Path = settings.HUB_DATA / "logs"
         logs.mkdir(exist_ok=True)
         address = f"[{settings.HUB_BIND}]" if ":" in settings.HUB_BIND else settings.HUB_BIND
-        web = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "hub.wsgi:application",
-            "--bind",
-            f"{address}:{settings.HUB_PORT}",
-        ]
-        web += ["--worker-class", "gthread", "--workers", "1", "--threads", str(settings.HUB_WEB_THREADS)]
-        web += [
-            "--timeout",
-            "120",
-            "--graceful-timeout",
-            "5",
-            "--worker-tmp-dir",
-            str(settings.HUB_DATA / "run-web"),
-        ]
-        web += ["--access-logfile", "-", "--no-control-socket", "--chdir", str(settings.ROOT)]
+        options = {
+            "--bind": f"{address}:{settings.HUB_PORT}",
+            "--worker-class": "gthread",
+            "--threads": str(settings.HUB_WEB_THREADS),
+            "--timeout": "120",
+            "--graceful-timeout": "5",
+            "--worker-tmp-dir": str(settings.HUB_DATA / "run-web"),
+            "--access-logfile": "-",
+        }
+        flags = [part for pair in options.items() for part in pair]
+        web = [sys.executable, "-m", "gunicorn", "hub.wsgi:application", "--no-control-socket", *flags]
         (settings.HUB_DATA / "run-web").mkdir(exist_ok=True)
-        worker = [
-            sys.executable,
-            "-m",
-            "celery",
-            "--app",
-            "hub.celery",
-            "--workdir",
-            str(settings.ROOT),
-            "worker",
-        ]
-        worker += ["--pool", "prefork", "--concurrency", str(settings.HUB_WORKERS), "--loglevel", "INFO"]
-        worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        worker = [sys.executable, "-m", "hub.worker", "--concurrency", str(settings.HUB_WORKERS)]
         return [
-            supervisor.Child("the web server", web, logs / "web.log"),
-            supervisor.Child("the worker", worker, logs / "worker.log"),
+            supervisor.Child("the web server", web, logs / "web.log", settings.ROOT),
+            supervisor.Child("the worker", worker, logs / "worker.log", settings.ROOT),
         ]
 
     def _run(self, children: list[supervisor.Child], account: tuple[str, str] | None) -> None:
