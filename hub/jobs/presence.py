@@ -48,9 +48,12 @@ def _get_ready(**kwargs: Any) -> None:
 
 def _load() -> None:
     try:
-        from hub.jobs import runner, warm  # noqa: F401  loads torch: child only
+        from hub.registry.models import BaseModel
 
-        warm.preload()
+        if BaseModel.objects.filter(is_default=True).exists():  # a hub without one has no jobs to hurry for
+            from hub.jobs import runner, warm  # noqa: F401  loads torch: child only
+
+            warm.preload()
     except Exception as error:  # noqa: BLE001  the job that needs it will say what is wrong
         log.warning("the base model could not be loaded in advance: %s", error)
     finally:
