@@ -5,9 +5,8 @@ from functools import cached_property
 
 from django.utils import timezone
 
+from hub.jobs.estimate import comparing
 from hub.jobs.models import Generation, Job, JobModule, Worker
-
-EVALUATION_PART = 4 * 3  # arms that are compared; an answer costs about three times what a loss costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +102,10 @@ class JobProgress:
         if pace is None:
             return None
         rows = len(job.holdout) or len(job.examples)
-        comparing = pace * EVALUATION_PART * rows / len(job.examples)
+        after = pace * comparing(job.base_model.model_id) * rows / len(job.examples)
         since = (timezone.now() - self.generations[-1].created_at).total_seconds()
         remaining = max(job.budget - self.generations[-1].evaluations, 0)
-        return max(pace * remaining + comparing - since, 1.0)
+        return max(pace * remaining + after - since, 1.0)
 
     @property
     def _seconds_per_evaluation(self) -> float | None:

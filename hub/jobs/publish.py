@@ -88,6 +88,7 @@ def build_result(job: Job, revisions: Sequence[Revision], composition: Compositi
         "arms": arms,
         "verdict": composition.verdict,
         "private_because": because,
+        "timings": composition.timings,
         "recipe": recipe,
     }
     return {key: _plain(value) for key, value in plain.items()}

@@ -27,6 +27,7 @@ from hub.jobs.publish import publish_composition
 from hub.jobs.queue import wake
 from hub.registry.models import Revision
 from hub.registry.services import RegistryError, candidates_for, materialize
+from hub.registry.storage import FileCorrupt
 
 INTERNAL_ERROR = "Something went wrong on our side (internal error); your request was fine. It is in the hub's log as job {}."
 
@@ -123,7 +124,16 @@ def _load_adapters(revisions: Sequence[Revision], watch: "_Watch") -> list[Adapt
     adapters = []
     for revision in revisions:
         watch.check()
-        adapters.append(load_adapter(materialize(revision), name=revision.module.full_name))
+        name = revision.module.full_name
+        try:
+            folder = materialize(revision)
+        except FileCorrupt as error:
+            log.error("job %s: %s: %s", watch.lease.job_id, name, error)
+            sentence = (
+                f"A stored file of {name} is damaged. Leave this module out; its owner can upload it again."
+            )
+            raise RegistryError("file_corrupt", sentence) from error
+        adapters.append(load_adapter(folder, name=name))
     return adapters
 
 

@@ -163,12 +163,37 @@ def _job_context(job: Job) -> dict[str, Any]:
                 charts.arm_bars(arms, "loss"), charts.arm_bars(arms, "exact_match"), strict=True
             )
         ],
+        "headline": _headline(result.get("verdict", {})),
+        "best_single": _best_single(state, arms),
         "by_key": {arm["key"]: arm for arm in arms},
         "samples": _samples(arms),
     }
 
 
-def _samples(arms: list[dict[str, Any]], most: int = 8) -> list[dict[str, Any]]:
+def _headline(verdict: dict[str, Any]) -> str:
+    """The verdict in one line; its figures follow in verdict["text"]."""
+    if not verdict.get("beats_base"):
+        return "No gain over the base model"
+    better = (
+        "Better than the base model"
+        if verdict.get("sure_base")
+        else "Perhaps a little better than the base model"
+    )
+    if "beats_best_single" not in verdict:
+        return better
+    if verdict.get("sure_best_single"):
+        return f"{better}, and than the best single module"
+    return f"{better}, {'level with' if verdict['beats_best_single'] else 'not than'} the best single module"
+
+
+def _best_single(state: JobProgress, arms: list[dict[str, Any]]) -> Module | None:
+    """The module that was best alone on the examples."""
+    weights = next((arm["weights"] for arm in arms if arm["key"] == "best_single"), [])
+    best = [row.revision.module for row, weight in zip(state.modules, weights, strict=False) if weight]
+    return best[0] if best else None
+
+
+def _samples(arms: list[dict[str, Any]], most: int = 6) -> list[dict[str, Any]]:
     """Rows with the base model's answer beside the composition's."""
     by_key = {arm["key"]: arm.get("answers") or [] for arm in arms}
     pairs = zip(by_key.get("base", []), by_key.get("composition", []), strict=False)

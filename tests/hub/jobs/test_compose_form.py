@@ -43,7 +43,9 @@ def test_is_for_members_only(client: Any, db: None) -> None:
 
 
 def test_submits(alice_client: Any, alice: Any, fields: Any) -> None:
-    answer = alice_client.post(URL, fields | {"name": "mix", "instruction": "Say the plural.", "visibility": "private"})
+    answer = alice_client.post(
+        URL, fields | {"name": "mix", "instruction": "Say the plural.", "visibility": "private"}
+    )
     job = Job.objects.get()
     assert answer["Location"] == f"/jobs/{job.pk}/"
     assert (job.owner, job.name, job.private, job.budget) == (alice, "mix", True, 40)
@@ -100,7 +102,9 @@ def test_a_double_click_is_one_job(alice_client: Any, fields: Any) -> None:
         ({"examples_text": "a\x00 => b"}, "Null characters are not allowed"),
     ],
 )
-def test_names_what_to_change_and_stores_nothing(alice_client: Any, fields: Any, changes: Any, said: str) -> None:
+def test_names_what_to_change_and_stores_nothing(
+    alice_client: Any, fields: Any, changes: Any, said: str
+) -> None:
     answer = alice_client.post(URL, fields | changes)
     page = answer.content.decode()
     assert answer.status_code == 400
@@ -158,7 +162,9 @@ def test_an_unknown_module_of_the_address_is_shown_not_a_crash(alice_client: Any
 
 
 @pytest.mark.parametrize("example", ["plurals", "opposites", "nonsense", ""])
-def test_an_example_task_can_be_loaded(alice_client: Any, base_model: Any, modules: list[str], example: str) -> None:
+def test_an_example_task_can_be_loaded(
+    alice_client: Any, base_model: Any, modules: list[str], example: str
+) -> None:
     page = alice_client.get(f"{URL}?example={example}").content.decode()
     assert "=&gt;" in page.split("id_examples_text")[2] or "=&gt;" in page
 
