@@ -146,11 +146,11 @@ def write_metadata(
     module = {
         "name": task["name"],
         "summary": task["summary"],
-        "task": task["task"].replace("_", " "),
+        "task": task["tags"][0],
         "tags": task["tags"],
         "languages": recipe["languages"],
         "license": recipe["license"],
-        "dataset": f"{task['task']}: {task['data_source']}; {task['data_licence']}",
+        "dataset": task["data_source"].split(" (")[0].removeprefix("github.com/"),
         "prompt_template": template,
         "evaluations": evaluations,
     }
