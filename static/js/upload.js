@@ -159,7 +159,7 @@
     data.delete("files");
     for (const { file, left } of chosen.values()) if (!left) data.append("files", file, file.name);
     const request = new XMLHttpRequest();
-    request.open("POST", form.dataset.upload);
+    request.open("POST", form.getAttribute("data-upload")); // form.dataset is the field named "dataset"
     request.setRequestHeader("X-CSRFToken", form.elements.csrfmiddlewaretoken.value);
     request.setRequestHeader("Accept", "application/json");
     request.responseType = "json";
