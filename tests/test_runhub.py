@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 90.0  # seconds; the machine may be busy
+PATIENCE = 180.0  # seconds; the machine may be busy
 
 
 class Hub:
@@ -108,7 +108,7 @@ def test_it_starts_stops_in_order_and_starts_again_with_its_data(hub):
     began = time.monotonic()
     hub.process.send_signal(signal.SIGTERM)
     assert hub.process.wait(30) == 0
-    assert time.monotonic() - began < 15  # 10 s on a machine that is not busy
+    assert time.monotonic() - began < 20  # 10 s where the machine is not this busy
     assert hub.said().rstrip().endswith("stopped")
     assert until(lambda: not hub.left(), 10), hub.left()
 
