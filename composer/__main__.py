@@ -14,21 +14,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from composer.arguments import make_parser
 from composer.errors import ComposerError, SettingsError
 from composer.examples import read_examples
 from composer.prompts import DEFAULT_TEMPLATE, check_template, instruction_template
-from composer.settings import METHODS, OPTIMIZERS, ComposeSettings
+from composer.settings import ComposeSettings
 
 if TYPE_CHECKING:
     from composer.base_model import BaseModel
-    from composer.compose import Progress
+    from composer.composition import Progress
 
 EXIT_BAD_INPUT = 2
 LONGEST_SHOWN = 20  # answers in the output of `evaluate` and `compose`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    options = make_parser(__doc__ or "", compose, evaluate, train, inspect).parse_args(arguments)
     os.environ.setdefault(
         "HF_HUB_OFFLINE", "1"
     )  # nothing is ever fetched: base models and adapters are folders
@@ -185,87 +186,6 @@ def inspect(options: argparse.Namespace) -> dict[str, Any]:
         check_fits(info, describe_base_model(options.base).layers)
         result["fits"] = str(options.base)
     return result
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m composer", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(run: Any) -> argparse.ArgumentParser:
-        added = commands.add_parser(run.__name__, help=run.__doc__, description=run.__doc__)
-        added.set_defaults(run=run)
-        return added
-
-    def prompts(added: argparse.ArgumentParser) -> None:
-        added.add_argument(
-            "--template",
-            default="",
-            help='prompt with {input} and, last, {output}; default "{input} {output}"',
-        )
-        added.add_argument(
-            "--instruction", default="", help="short for the template: instruction, Q: {input}, A: {output}"
-        )
-
-    added = command(compose)
-    added.add_argument("--base", type=Path, required=True, metavar="DIR", help="folder of the base model")
-    added.add_argument(
-        "--module",
-        type=Path,
-        required=True,
-        action="append",
-        nargs="+",
-        metavar="DIR",
-        help="PEFT LoRA folder; several, or repeat",
-    )
-    added.add_argument(
-        "--examples", type=Path, required=True, metavar="FILE", help="JSONL, CSV, or lines: input => output"
-    )
-    added.add_argument(
-        "--holdout", type=Path, metavar="FILE", help="rows to measure on, not used for the search"
-    )
-    added.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="where the composed adapter goes; new or empty"
-    )
-    added.add_argument("--method", choices=METHODS, default="auto")
-    added.add_argument("--optimizer", choices=OPTIMIZERS, default="auto")
-    added.add_argument("--budget", type=int, default=40, help="evaluations of the search; default 40")
-    added.add_argument("--seed", type=int, default=0)
-    added.add_argument("--rank", type=int, default=16, help="of the result; raised where it would cost loss")
-    added.add_argument(
-        "--max-modules", type=int, default=20, help="of more modules, the best so many are composed"
-    )
-    added.add_argument("--max-new-tokens", type=int, default=32)
-    prompts(added)
-
-    added = command(evaluate)
-    added.add_argument("--base", type=Path, required=True, metavar="DIR")
-    added.add_argument(
-        "--adapter", type=Path, metavar="DIR", help="PEFT LoRA folder; none: the bare base model"
-    )
-    added.add_argument("--rows", type=Path, required=True, metavar="FILE")
-    added.add_argument("--max-new-tokens", type=int, default=32)
-    prompts(added)
-
-    added = command(train)
-    added.add_argument("--base", type=Path, required=True, metavar="DIR")
-    added.add_argument("--rows", type=Path, required=True, metavar="FILE")
-    added.add_argument("--out", type=Path, required=True, metavar="DIR")
-    added.add_argument("--rank", type=int, default=8)
-    added.add_argument(
-        "--target",
-        action="append",
-        metavar="LAYER",
-        help="layer name, as q_proj; repeat; default by architecture",
-    )
-    added.add_argument("--steps", type=int, default=100)
-    added.add_argument("--learning-rate", type=float, default=2e-3)
-    added.add_argument("--seed", type=int, default=0)
-    prompts(added)
-
-    added = command(inspect)
-    added.add_argument("adapter", type=Path, metavar="DIR")
-    added.add_argument("--base", type=Path, metavar="DIR", help="also check that it fits this base model")
-    return parser
 
 
 class _Show:

@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,12 +11,12 @@ from composer.adapters import Adapter
 from composer.arms import Arm, ArmSpec, judge, measure_arms
 from composer.base_model import BaseModel
 from composer.checkpoint import Generation, stored_losses
+from composer.composition import Composition, Progress, Stage
 from composer.errors import ComposerError, IncompatibleAdapters
 from composer.evaluator import Evaluator
 from composer.examples import Example, check_examples, examples_hash
 from composer.methods import combine, compress
 from composer.prompts import EncodedRow, encode_examples
-from composer.recipe import make_recipe
 from composer.search import Search, make_search
 from composer.select import select_modules
 from composer.settings import ComposeSettings
@@ -29,65 +27,6 @@ Array = NDArray[np.float64]
 FINALISTS = 3
 STORED = torch.float16  # how the result will be written; it is measured as it will be read back
 RANK_COST = 0.01  # what compression may cost before the rank is doubled: nats, or this share of the loss if that is more
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where compose() is. generation is set once for each generation that is done; between, it is None and the call
-    only gives the caller a chance to stop (by raising SearchStopped) and to say that it is alive."""
-
-    stage: Literal["select", "search", "evaluate", "write"]
-    evaluations: int
-    budget: int
-    generation: Generation | None = None
-    best_loss: float | None = None
-    best_weights: list[float] | None = None
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Composition:
-    """The result. Lists over modules follow the order of the adapters given.
-
-    loss, start_loss, loss_after_compression: nats per answer token on the examples: of the chosen weights, of the bare
-    base model, and of the adapter as it will be stored. probes: each module's own loss, None where it was not computed.
-    arms: measured on the held-out rows, or (held_out False) on the examples themselves. not_finite: candidates dropped.
-    """
-
-    names: list[str]
-    weights: list[float]
-    loss: float
-    start_loss: float
-    evaluations: int
-    selection_evaluations: int
-    seconds: float
-    method: str
-    optimizer: str
-    generations: list[Generation]
-    probes: list[float | None]
-    adapter: Adapter
-    compression_error: float
-    loss_after_compression: float
-    rank: int
-    arms: list[Arm]
-    held_out: bool
-    verdict: dict[str, Any]
-    not_finite: int
-    base_model: str
-    base_fingerprint: str
-    arithmetic: str
-    settings: ComposeSettings
-    examples_sha256: str
-    example_count: int
-    timings: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def samples(self) -> list[dict[str, Any]]:
-        """A few answers of the composition."""
-        return next(arm for arm in self.arms if arm.key == "composition").answers[:10]
-
-    def recipe(self, modules: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
-        return make_recipe(self, modules)
 
 
 def compose(
@@ -113,7 +52,7 @@ def compose(
     search = run.search(chosen, history)
     weights, loss = run.choose(search, chosen)
     adapter, error, stored_loss = run.write(weights, loss)
-    arms = run.measure(weights, adapter, list(holdout) or list(examples))
+    arms = run.measure(weights, adapter, chosen, list(holdout) or list(examples))
     return Composition(
         names=[a.name for a in adapters],
         weights=weights.tolist(),
@@ -168,7 +107,7 @@ class _Run:
         )
         self.method = "deltas" if settings.method == "auto" else settings.method
         self.optimizer = "probe" if settings.optimizer == "auto" else settings.optimizer
-        self.stage: Literal["select", "search", "evaluate", "write"] = "select"
+        self.stage: Stage = "select"
         self.rows = self.encode(examples)
         self.evaluator = Evaluator(base, adapters, method=self.method, pulse=self.pulse)
         self.generations: list[Generation] = []
@@ -267,8 +206,8 @@ class _Run:
         self.lap("write")
         return small, error, small_loss
 
-    def measure(self, weights: Array, adapter: Adapter, rows: list[Example]) -> list[Arm]:
-        """The arms on the rows: the bare base model, the best single module, the uniform mean, the composition."""
+    def measure(self, weights: Array, adapter: Adapter, chosen: list[int], rows: list[Example]) -> list[Arm]:
+        """The arms on the rows: base model, best single module, uniform mean of those searched over, composition."""
         self.stage = "evaluate"
         self.tell(f"comparing on {len(rows)} rows")
         count = len(self.adapters)
@@ -279,7 +218,7 @@ class _Run:
         finite = np.where(np.isfinite(self.probes), self.probes, np.inf)
         best = int(np.argmin(finite))
         single = np.eye(count)[best]
-        uniform = np.full(count, 1 / count)
+        uniform = self.whole(np.full((1, len(chosen)), 1 / len(chosen)), chosen)[0]
         specs += [
             ArmSpec(
                 "best_single",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import composer
 
 if TYPE_CHECKING:
-    from composer.compose import Composition
+    from composer.composition import Composition
 
 FORMAT = 1
 PACKAGES = ("torch", "transformers", "numpy", "scipy", "cma", "nevergrad")

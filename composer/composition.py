@@ -1,0 +1,72 @@
+"""What compose() tells while it runs, and what it gives back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from composer.adapters import Adapter
+from composer.arms import Arm
+from composer.checkpoint import Generation
+from composer.recipe import make_recipe
+from composer.settings import ComposeSettings
+
+Stage = Literal["select", "search", "evaluate", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where compose() is. generation is set once for each generation that is done; between, it is None and the call
+    only gives the caller a chance to stop (by raising SearchStopped) and to say that it is alive."""
+
+    stage: Stage
+    evaluations: int
+    budget: int
+    generation: Generation | None = None
+    best_loss: float | None = None
+    best_weights: list[float] | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """The result. Lists over modules follow the order of the adapters given.
+
+    loss, start_loss, loss_after_compression: nats per answer token on the examples: of the chosen weights, of the bare
+    base model, and of the adapter as it will be stored. probes: each module's own loss, None where it was not computed.
+    arms: measured on the held-out rows, or (held_out False) on the examples themselves. not_finite: candidates dropped.
+    """
+
+    names: list[str]
+    weights: list[float]
+    loss: float
+    start_loss: float
+    evaluations: int
+    selection_evaluations: int
+    seconds: float
+    method: str
+    optimizer: str
+    generations: list[Generation]
+    probes: list[float | None]
+    adapter: Adapter
+    compression_error: float
+    loss_after_compression: float
+    rank: int
+    arms: list[Arm]
+    held_out: bool
+    verdict: dict[str, Any]
+    not_finite: int
+    base_model: str
+    base_fingerprint: str
+    arithmetic: str
+    settings: ComposeSettings
+    examples_sha256: str
+    example_count: int
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> list[dict[str, Any]]:
+        """A few answers of the composition."""
+        return next(arm for arm in self.arms if arm.key == "composition").answers[:10]
+
+    def recipe(self, modules: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
+        return make_recipe(self, modules)
