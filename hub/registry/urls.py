@@ -11,7 +11,9 @@ site_urls: list[URLPattern] = [
 ]
 catchall_urls: list[URLPattern] = [
     path("<str:owner>", pages.profile, name="profile"),
+    path("<str:owner>/", pages.without_slash),
     path("<str:owner>/<str:name>", module.module_page, name="module"),
+    path("<str:owner>/<str:name>/", pages.without_slash),
     path("<str:owner>/<str:name>/edit", edit.edit, name="module-edit"),
     path("<str:owner>/<str:name>/delete", edit.delete, name="module-delete"),
     path("<str:owner>/<str:name>/new-revision", upload.new_revision, name="module-new-revision"),

@@ -16,6 +16,7 @@
   const KEPT = /(\.(json|md|txt|csv|jsonl|ya?ml|png|jpe?g|webp|svg|jinja|model)|^LICENSE|^NOTICE|^adapter_model\.safetensors)$/;
   let chosen = new Map();
   form.querySelector(".only-script").hidden = false;
+  drop.classList.add("is-scripted"); // the list below says what was chosen
 
   const size = (bytes) => bytes >= 1e6 ? (bytes / 1e6).toFixed(1) + " MB" : bytes >= 1e3 ? Math.round(bytes / 1e3) + " kB" : bytes + " bytes";
 

@@ -1,10 +1,11 @@
 """Home, the list of modules, and a person's profile."""
 
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import resolve
 from django.views.decorators.http import require_safe
 
 from hub.accounts.models import Namespace
@@ -66,6 +67,15 @@ def profile(request: HttpRequest, owner: str) -> HttpResponse:
         "is_me": namespace.can_write(request.user),
     }
     return render(request, "registry/profile.html", context)
+
+
+@require_safe
+def without_slash(request: HttpRequest, **names: str) -> HttpResponse:
+    """/alice/ and /alice/opposites/ lead to the pages without the slash, if those are there."""
+    path = request.path.rstrip("/")
+    view = resolve(path)
+    answer: HttpResponse = view.func(request, **view.kwargs)
+    return redirect(quote(path)) if answer.status_code < 400 else answer
 
 
 def _facet_links(request: HttpRequest, facets: list[finder.Facet]) -> list[dict[str, object]]:

@@ -19,3 +19,11 @@ def test_nobody(client, db):
 
 def test_no_modules(client, bob):
     assert "published nothing" in client.get("/bob").content.decode()
+
+
+def test_a_slash_at_the_end_does_no_harm(client, module, private_module):
+    for path, target in (("/alice/", "/alice"), ("/alice/opposites/", "/alice/opposites")):
+        response = client.get(path)
+        assert (response.status_code, response.url) == (302, target)
+    for path in ("/nobody/", "/alice/secret/", "/alice/none/"):
+        assert client.get(path).status_code == 404

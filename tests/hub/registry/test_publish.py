@@ -4,11 +4,12 @@ import math
 import threading
 
 import pytest
+from django.core.files.storage import default_storage
 from django.db import connection
 
 from hub.registry.models import Blob, Evaluation, File, Module, Revision
 from hub.registry.services import EvaluationData, ModuleMetadata, PublishError, materialize, publish_revision
-from hub.registry.storage import check_blob
+from hub.registry.storage import FileCorrupt, check_blob
 from tests.composer.adapter_folder import LAYERS, safetensors_bytes, tensors, write_adapter
 from tests.hub.registry.conftest import BASE, files_of
 
@@ -87,6 +88,21 @@ def test_materialized_folder_has_the_same_bytes(base_model, alice, publish, adap
     folder = materialize(publish(alice))
     for path in adapter.iterdir():
         assert (folder / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_damaged_copy_is_made_again_and_a_damaged_original_is_refused(base_model, alice, publish, adapter):
+    revision = publish(alice)
+    weights = materialize(revision) / "adapter_model.safetensors"
+    weights.write_bytes(b"damaged")
+    assert materialize(revision) == weights.parent
+    assert weights.read_bytes() == (adapter / "adapter_model.safetensors").read_bytes()
+
+    blob = Blob.objects.get(files__path="adapter_model.safetensors")
+    with open(default_storage.path(blob.storage_name), "r+b") as file:
+        file.write(b"XX")
+    weights.unlink()
+    with pytest.raises(FileCorrupt):
+        materialize(revision)
 
 
 def test_unregistered_base_model_is_kept_as_a_label(alice, publish):
@@ -186,8 +202,6 @@ def test_staging_is_emptied(base_model, alice, publish, settings, adapter):
 
 def test_a_damaged_stored_file_is_replaced_by_a_good_one(base_model, alice, publish):
     publish(alice)
-    from django.core.files.storage import default_storage
-
     blob = Blob.objects.get(files__path="README.md")
     with open(default_storage.path(blob.storage_name), "r+b") as file:
         file.write(b"XX")
