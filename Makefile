@@ -6,8 +6,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --progress-bar on
 ARGS ?=
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# One line per package while they are fetched, then one for the installation; errors as pip says them.
+define install
+$(BIN)/python -m pip --disable-pip-version-check install --progress-bar off -r $(1) 2>&1 | awk -v all="$$(cat requirements*.txt | grep -c ==)" ' \
+	/^(Collecting|Processing) / { n++; sub(/.*\//, "", $$2); printf "  %3d of about %d  %s\n", n, all, $$2; fflush() } \
+	/^Installing collected/ { print "  unpacking them all"; fflush() } \
+	/^ERROR|^error|^  error|No matching|Could not/ { print; fflush() }'
+endef
 
 .PHONY: run test check lint format types starter browser clean
 
@@ -37,12 +46,12 @@ starter: $(VENV)/.run
 # A stamp says which requirements were installed; a change of the file installs again.
 $(VENV)/.run: requirements.txt | $(BIN)/python
 	@echo "Installing the requirements (the first time: a few minutes)"
-	@$(PIP) -r requirements.txt
+	@$(call install,requirements.txt)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@echo "Installing the tools for tests"
-	@$(PIP) -r requirements-dev.txt
+	@$(call install,requirements-dev.txt)
 	@touch $@
 
 $(BIN)/python:
