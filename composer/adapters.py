@@ -132,6 +132,7 @@ def save_adapter(
         "inference_mode": True,
     }
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / WEIGHTS).chmod(0o644)  # safetensors makes files that only their owner may read
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
 
 
