@@ -14,24 +14,29 @@ from composer.file_names import check_file_name
 from composer.strict_json import parse_json
 from hub.accounts.models import User
 from hub.registry.models import Evaluation, File, Module, Revision
-from hub.registry.services import EvaluationData, ModuleMetadata, PublishError, publish_revision
+from hub.registry.services import (
+    EvaluationData,
+    ModuleMetadata,
+    PublishError,
+    metadata_of,
+    publish_revision,
+    update_module,
+)
 
 ABOUT = "module.json"
 BASE, THIS = "base model, ", "this module, "
 
 
 def load_folder(folder: Path, *, user: User, trusted: bool = False) -> tuple[Revision, bool]:
-    """The module in this folder, published as the user's: (revision, whether anything was new).
+    """The module in this folder, published as the user's: (revision, whether it is new).
 
-    A folder whose files the newest revision already has is left alone. Evaluations count as measured only if trusted.
+    If the newest revision already has these files, only what module.json says is brought up to date.
+    Evaluations count as measured only if trusted.
     Raises PublishError.
     """
     files = _files(folder)
     about = _about(folder)
     name = _text(about, "name") or folder.name
-    module = Module.objects.filter(namespace=user.namespace, name__iexact=name, deleted_at=None).first()
-    if module is not None and module.head is not None and _same(module.head, files):
-        return module.head, False
     metadata = ModuleMetadata(
         summary=_text(about, "summary"),
         task=_text(about, "task"),
@@ -42,6 +47,12 @@ def load_folder(folder: Path, *, user: User, trusted: bool = False) -> tuple[Rev
         prompt_template=_text(about, "prompt_template", strip=False),
         base_model=_text(about, "base_model"),
     )
+    module = Module.objects.filter(namespace=user.namespace, name__iexact=name, deleted_at=None).first()
+    if module is not None and module.head is not None and _same(module.head, files):
+        wanted = metadata.or_else(metadata_of(module))
+        if wanted != metadata_of(module):
+            update_module(user=user, module=module, metadata=wanted, private=module.is_private)
+        return module.head, False
     revision = publish_revision(
         user=user,
         namespace=user.namespace,

@@ -86,6 +86,15 @@ def test_a_changed_starter_module_becomes_a_revision(base_model, starter):
     assert Revision.objects.filter(module__name="start-one").count() == 2
 
 
+def test_words_that_change_in_module_json_are_brought_up_to_date(base_model, starter):
+    run("load_starter", starter)
+    about = starter / "one" / "module.json"
+    about.write_text(about.read_text().replace("counting", "arithmetic"))
+    assert "0 new" in run("load_starter", starter)
+    assert Module.objects.get(name="start-one").task == "arithmetic"
+    assert Revision.objects.count() == 2
+
+
 def test_a_broken_starter_module_is_named_and_the_others_are_loaded(base_model, starter):
     (starter / "one" / "adapter_config.json").write_text("{")
     with pytest.raises(CommandError, match=r"one: adapter_config\.json is not valid JSON"):
