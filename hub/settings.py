@@ -264,7 +264,7 @@ CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "").strip()
 EMBEDDED_BROKER = not CELERY_BROKER_URL
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 if EMBEDDED_BROKER:
-    CELERY_BROKER_URL = "hubfiles://"  # see hub.broker
+    CELERY_BROKER_URL = "hubfiles://localhost/"  # see hub.broker
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(HUB_DATA / "queue" / "messages"),
         "data_folder_out": str(HUB_DATA / "queue" / "messages"),

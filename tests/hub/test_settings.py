@@ -33,7 +33,7 @@ def _load(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str
 
 def test_a_clean_checkout_needs_no_setting(tmp_path):
     done = _load(tmp_path)
-    assert done.stdout.split() == ["8000", str(embedded.socket_folder(tmp_path)), "hubfiles://"], (
+    assert done.stdout.split() == ["8000", str(embedded.socket_folder(tmp_path)), "hubfiles://localhost/"], (
         done.stderr
     )
 
