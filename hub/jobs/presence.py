@@ -67,7 +67,8 @@ def pulse(name: str) -> None:
 
     try:
         Worker.objects.update_or_create(name=name, defaults={"last_seen": Now()})
-        sweep()
+        if not is_stopping():  # else this very worker would take the job that it has just handed over
+            sweep()
     except DatabaseError as error:
         log.warning("the database does not answer the worker's pulse: %s", error)
     finally:

@@ -24,7 +24,6 @@ from hub.jobs.models import Job
 from hub.jobs.preflight import sentence_of
 from hub.jobs.presence import is_stopping
 from hub.jobs.publish import publish_composition
-from hub.jobs.queue import wake
 from hub.registry.models import Revision
 from hub.registry.services import RegistryError, candidates_for, materialize
 from hub.registry.storage import FileCorrupt
@@ -36,7 +35,7 @@ log = logging.getLogger(__name__)
 
 def run_job(job_id: int) -> None:
     """Run a job to its end, unless it is not to be run now. Safe to call twice, from any number of workers."""
-    lease = claim(job_id)
+    lease = None if is_stopping() else claim(job_id)
     if lease is None:
         return
     log.info("job %s: started (lease %s)", job_id, lease.token)
@@ -57,8 +56,7 @@ def _run_and_end(lease: Lease, heartbeat: Heartbeat) -> None:
     except (LeaseLost, DatabaseFailure):
         raise
     except HandOver:
-        outcome.hand_over(lease)
-        wake(lease.job_id)
+        outcome.hand_over(lease)  # and the next worker's sweep sends it
     except SystemExit:  # SIGTERM to this very process
         outcome.hand_over(lease)
         raise
