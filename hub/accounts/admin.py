@@ -1,11 +1,40 @@
+from typing import Any
+
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.core.exceptions import ValidationError
+from django.db.models import Model
 from django.http import HttpRequest
 
+from hub.accounts import services
 from hub.accounts.models import AccessToken, Namespace, User
+from hub.accounts.names import namespace_error
 
-admin.site.register(User, UserAdmin)
 admin.site.site_header = admin.site.site_title = "LoRA Hub admin"
+
+
+class NewUserForm(AdminUserCreationForm):
+    def clean_username(self) -> str:
+        name = str(super().clean_username())
+        if problem := namespace_error(name) or services.taken_error(name):
+            raise ValidationError(problem)
+        return name
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):
+    """A user's name is an address: it is checked like everywhere else, and does not change afterwards."""
+
+    add_form = NewUserForm
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("username", "last_login", "date_joined") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            services.give_namespace(obj)
 
 
 @admin.register(Namespace)

@@ -39,10 +39,20 @@ def create_user(
             user = User.objects.create_user(
                 username, email, password, is_superuser=is_superuser, is_staff=is_superuser
             )
-            Namespace.objects.create(name=username, kind=Namespace.Kind.USER, user=user)
+            give_namespace(user)
     except IntegrityError as error:
         raise AccountError(f"The name “{username}” is taken.", code="name_taken", field="username") from error
     return user
+
+
+def give_namespace(user: User) -> None:
+    """The namespace of a new user. Raises IntegrityError if somebody has the name, in any case."""
+    Namespace.objects.create(name=user.username, kind=Namespace.Kind.USER, user=user)
+
+
+def taken_error(name: str) -> str | None:
+    """A sentence if a user or organisation has this name, in any case."""
+    return f"The name “{name}” is taken." if Namespace.objects.filter(name__iexact=name).exists() else None
 
 
 def hash_token(plaintext: str) -> str:
