@@ -188,7 +188,7 @@ def _headline(verdict: dict[str, Any]) -> str:
 
 def _best_single(state: JobProgress, arms: list[dict[str, Any]]) -> Module | None:
     """The module that was best alone on the examples."""
-    weights = next((arm["weights"] for arm in arms if arm["key"] == "best_single"), [])
+    weights: list[float] = next((arm["weights"] for arm in arms if arm["key"] == "best_single"), [])
     best = [row.revision.module for row, weight in zip(state.modules, weights, strict=False) if weight]
     return best[0] if best else None
 

@@ -10,7 +10,7 @@ from composer.base_model import load_base_model, parameters_digest
 from hub.registry.models import BaseModel
 
 log = logging.getLogger(__name__)
-transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a worker's log is no terminal
+transformers_logging.disable_progress_bar()  # a worker's log is no terminal
 
 # One is kept: (fingerprint of its files, the model, digest of its parameters as loaded).
 _warm: tuple[str, LoadedModel, str] | None = None
