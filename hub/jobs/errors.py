@@ -26,6 +26,8 @@ class JobRefused(Exception):
         """The sentences by field."""
         fields: dict[str, list[str]] = {}
         for field, _, sentence in self.problems:
+            if not field:
+                continue  # about the whole request
             fields.setdefault(field, []).append(sentence)
         return fields
 
