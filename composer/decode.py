@@ -92,7 +92,7 @@ def _batch(
     padded = pad_causal(rows, evaluator.pad, skip=shared)
     mask = torch.cat([torch.ones(len(rows), shared, dtype=torch.long), padded.mask], dim=1)
     cache = None
-    with evaluator.gates.rows(gates[candidates]):
+    with evaluator.mixing(gates[candidates]):
         if shared:
             distinct = sorted(set(candidates))
             evaluator.gates.set(gates[distinct])
@@ -196,7 +196,7 @@ def _generate(
     lengths = [len(rows[r].prompt) for _, r in jobs]
     for batch in batch_by_length(lengths, most_tokens=evaluator.limits.tokens):
         candidates, indices = [jobs[j][0] for j in batch], [jobs[j][1] for j in batch]
-        with evaluator.gates.rows(gates[candidates]):
+        with evaluator.mixing(gates[candidates]):
             found = evaluator.generate([rows[r].prompt for r in indices], most)
         for candidate, row, tokens in zip(candidates, indices, found, strict=True):
             answers[candidate][row] = tokens

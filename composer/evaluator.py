@@ -136,7 +136,7 @@ class Evaluator:
         blocked = torch.finfo(self.dtype).min
         mask = torch.zeros(pack.visible.shape, dtype=self.dtype).masked_fill_(~pack.visible, blocked)
         pick_rows = torch.arange(count).repeat_interleave(len(pack.picks))
-        with self.gates.rows(gates), self.picking(pick_rows, pack.picks.repeat(count)) as picked:
+        with self.mixing(gates), self.picking(pick_rows, pack.picks.repeat(count)) as picked:
             logits = picked(
                 self.forward(
                     input_ids=pack.ids.expand(count, -1).to(device),
@@ -169,11 +169,27 @@ class Evaluator:
             extra["decoder_input_ids"] = self.model.prepare_decoder_input_ids_from_labels(labels.to(device))
         else:
             padded = pad_causal(rows, self.pad)
-        with self.gates.rows(gates), self.picking(padded.pick_rows, padded.pick_columns) as picked:
+        with self.mixing(gates), self.picking(padded.pick_rows, padded.pick_columns) as picked:
             logits = picked(
                 self.forward(input_ids=padded.ids.to(device), attention_mask=padded.mask.to(device), **extra)
             )
         return row_means(logits, padded.targets.to(device), padded.pick_rows.to(device), len(rows))
+
+    @contextmanager
+    def mixing(self, gates: Tensor) -> Iterator[None]:
+        """Inside, row i of every batch runs with the weights gates[i].
+
+        Attention is fused meanwhile where the model can: no scores of [tokens, tokens] per head stand in memory.
+        """
+        before = self.model.config._attn_implementation
+        if self.is_packable and self.model._supports_sdpa:
+            self.model.set_attn_implementation("sdpa")
+        try:
+            with self.gates.rows(gates):
+                yield
+        finally:
+            if self.model.config._attn_implementation != before:
+                self.model.set_attn_implementation(before)
 
     def forward(self, **inputs: Any) -> Any:
         """One call of the model, counted, after the pulse."""

@@ -99,6 +99,7 @@ def test_the_base_model_is_bit_equal_afterwards_and_has_no_hooks(
     before = parameters_digest(base.model)
     Evaluator(base, mixed_adapters("llama")).losses(WEIGHTS, encoded(base))
     assert parameters_digest(base.model) == before
+    assert base.model.config._attn_implementation == "eager"
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in base.model.modules())
 
 
