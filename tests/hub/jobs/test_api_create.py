@@ -1,6 +1,5 @@
 """POST /api/v1/jobs/: what is stored, and every refusal; after a refusal nothing is."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +115,6 @@ def test_refuses(alice_api: Any, body: Any, changes: Any, code: str, field: str)
         {"examples": "a => b"},
         {"examples": [1]},
         {"examples": [{"input": "a\u0000", "output": "b"}]},
-        {"examples": [{"input": "\ud800", "output": "b"}]},
         {"budget": "many"},
         {"budget": None},
         {"penalty": "nan"},
@@ -127,14 +125,15 @@ def test_refuses(alice_api: Any, body: Any, changes: Any, code: str, field: str)
     ],
 )
 def test_refuses_what_is_of_the_wrong_kind(alice_api: Any, body: Any, changes: Any) -> None:
-    raw = json.dumps(body | changes)  # escaped: half a surrogate pair is JSON, but no text
-    answer = alice_api.post(URL, raw, content_type="application/json")
+    answer = alice_api.post(URL, body | changes)
     assert answer.status_code == 400
     assert set(answer.json()) == {"code", "detail", "fields"}
     assert not Job.objects.exists()
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"budget": NaN}', b"[" * 5000, b'{"a": 1e999}'])
+@pytest.mark.parametrize(
+    "raw", [b'{"name": "\\ud800"}', b"", b"{", b"[]", b'{"budget": NaN}', b"[" * 5000, b'{"a": 1e999}']
+)
 def test_refuses_what_is_no_request(alice_api: Any, raw: bytes) -> None:
     answer = alice_api.post(URL, raw, content_type="application/json")
     assert answer.status_code == 400
