@@ -80,7 +80,9 @@ def measure(folder: Path, *, rounds: int, bf16: bool, cpu_time: bool = False) ->
         variants[f"bare_packed_{name}_ms"] = lambda e=bare: e.mean_losses(np.empty((CANDIDATES, 0)), rows)
         losses[f"reference_{name}"] = reference.loss(weights[0])
         same = Evaluator(base, adapters, method="factors", dtype=dtype)
-        losses[f"ours_factors_{name}"] = float(same.mean_losses(weights[:1], rows)[0])  # the reference's own map
+        losses[f"ours_factors_{name}"] = float(
+            same.mean_losses(weights[:1], rows)[0]
+        )  # the reference's own map
         losses[f"ours_{name}"] = float(ours.mean_losses(weights[:1], rows)[0])
     times: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(rounds):

@@ -1,7 +1,8 @@
 """adapter_config.json, validated and rebuilt field by field. Torch-free, and PEFT never sees the user's own file.
 
 Measured in PEFT 0.21.2: regexes in target_modules, exclude_modules and rank_pattern hung for more than 25 s;
-layer_replication x 500 built 1,000 layers; init_lora_weights "pissa" changed the base weights in place; r = 1e9 asked for 128 GB.
+layer_replication x 500 built 1,000 layers; init_lora_weights "pissa" changed the base weights in place; r = 1e9 asked for
+128 GB.
 So no regular expression of a user is ever executed here: the tensors say which layers an adapter touches.
 """
 

@@ -79,7 +79,8 @@
       fill("license", value("license"));
       fill("task", value("task") || value("pipeline_tag"));
       fill("summary", value("summary") || value("description"));
-      fill("tags", either("tags"));
+      // PEFT writes the base model into the tags; the hub knows it already.
+      fill("tags", either("tags").split(/,\s*/).filter((tag) => !tag.startsWith("base_model:") && tag.length <= 40).join(", "));
       fill("languages", either("language"));
       fill("dataset", either("datasets"));
     }

@@ -80,7 +80,9 @@ def test_search_as_you_type_and_pick_for_composing(
 ) -> None:
     from hub.registry.services import ModuleMetadata, publish_revision
 
-    files = {name: folder / name for name in ("README.md", "adapter_config.json", "adapter_model.safetensors")}
+    files = {
+        name: folder / name for name in ("README.md", "adapter_config.json", "adapter_model.safetensors")
+    }
     for name, task in (("antonym", "opposites"), ("plural", "grammar"), ("currency", "knowledge")):
         publish_revision(
             user=alice,
@@ -112,12 +114,18 @@ def test_search_as_you_type_and_pick_for_composing(
     look(page, "profile")
 
 
-def test_edit_and_delete(page: Any, sign_in: Any, look: Any, alice: Any, base_model: BaseModel, folder: Path) -> None:
+def test_edit_and_delete(
+    page: Any, sign_in: Any, look: Any, alice: Any, base_model: BaseModel, folder: Path
+) -> None:
     from hub.registry.services import ModuleMetadata, publish_revision
 
     files = {name: folder / name for name in ("adapter_config.json", "adapter_model.safetensors")}
     publish_revision(
-        user=alice, namespace=alice.namespace, name="opposites", files=files, metadata=ModuleMetadata(task="x")
+        user=alice,
+        namespace=alice.namespace,
+        name="opposites",
+        files=files,
+        metadata=ModuleMetadata(task="x"),
     )
     sign_in(page, alice)
     page.goto("/alice/opposites/edit")
@@ -136,7 +144,9 @@ def test_edit_and_delete(page: Any, sign_in: Any, look: Any, alice: Any, base_mo
     assert page.goto("/alice/opposites").status == 404
 
 
-def test_upload_without_javascript(browser: Any, live_server: Any, alice: Any, base_model: BaseModel, folder: Path) -> None:
+def test_upload_without_javascript(
+    browser: Any, live_server: Any, alice: Any, base_model: BaseModel, folder: Path
+) -> None:
     from tests.conftest import PASSWORD
 
     context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
@@ -145,7 +155,9 @@ def test_upload_without_javascript(browser: Any, live_server: Any, alice: Any, b
     page.get_by_label("Username").fill("alice")
     page.get_by_label("Password").fill(PASSWORD)
     page.locator("main").get_by_role("button", name="Sign in").click()
-    page.locator("#id_files").set_input_files([folder / "adapter_config.json", folder / "adapter_model.safetensors"])
+    page.locator("#id_files").set_input_files(
+        [folder / "adapter_config.json", folder / "adapter_model.safetensors"]
+    )
     page.get_by_label("Name", exact=True).fill("plain")
     page.get_by_role("button", name="Publish").click()
     page.wait_for_url("**/alice/plain")

@@ -101,7 +101,9 @@ def _from_front_matter(data: Mapping[Any, Any]) -> ModuleMetadata:
     candidate = ModuleMetadata(
         summary=_word(data, "summary") or _word(data, "description"),
         task=_word(data, "task") or _word(data, "pipeline_tag"),
-        tags=tuple(tag for tag in _words(data, "tags") if TAG_RE.fullmatch(tag))[:MAX_TAGS],
+        tags=tuple(tag for tag in _words(data, "tags") if TAG_RE.fullmatch(tag) and not _is_relation(tag))[
+            :MAX_TAGS
+        ],
         languages=tuple(
             code for code in _words(data, "language") if LANGUAGE_RE.fullmatch(code) and len(code) <= 16
         )[:MAX_LANGUAGES],
@@ -114,6 +116,11 @@ def _from_front_matter(data: Mapping[Any, Any]) -> ModuleMetadata:
         for problem in metadata_problems(candidate)
     }
     return replace(candidate, **bad)  # type: ignore[arg-type]
+
+
+def _is_relation(tag: str) -> bool:
+    """PEFT writes `base_model:adapter:owner/name` into the tags; the hub knows the base model already."""
+    return tag.startswith("base_model:")
 
 
 def _word(data: Mapping[Any, Any], key: str) -> str:

@@ -192,6 +192,12 @@ def test_front_matter_that_is_not_yaml_is_left_out(base_model, alice, publish, a
         assert revision.card == "# Card\n"
 
 
+def test_the_tags_that_peft_writes_about_the_base_model_are_left_out(base_model, alice, publish, adapter):
+    tags = "tags:\n- base_model:adapter:HuggingFaceTB/SmolLM2-135M-Instruct\n- base_model:x\n- lora"
+    (adapter / "README.md").write_text(f"---\n{tags}\n---\n# Card\n")
+    assert publish(alice).module.tags == ["lora"]
+
+
 def test_staging_is_emptied(base_model, alice, publish, settings, adapter):
     publish(alice)
     (adapter / "adapter_config.json").write_text("{}")
