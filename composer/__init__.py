@@ -15,19 +15,26 @@ errors          what can go wrong, and whose turn it is
 examples        the (input, output) rows, read and checked                                  torch-free
 prompts         templates: the text a model sees                                            torch-free
 adapter_files   is this folder a usable adapter? read from headers, never executed          torch-free
+settings        what a composition is asked to do                                           torch-free
+threads         how torch's threads wait                                                    torch-free
 base_model      tokenizer and frozen model
 adapters        an adapter in memory; load and save
 methods         weights + adapters -> one adapter
+gates           adapters mixed per row of a batch, in hooks beside the frozen layers
+batches         rows packed into one sequence, or padded
 evaluator       the losses of a whole population of weights in one forward
+decode          greedy answers of many weights at once
 objective       loss + penalty
 search          ask-and-tell optimizers
 select          which of many adapters are worth composing
-generate        answers and exact match
+generate        answers and exact match of one model
 tune            ordinary gradient training of a small LoRA (how the starter modules were made)
 arms            what a composition is compared with
 checkpoint      the record from which a search continues
+composition     what comes out
 recipe          the file from which a composition is made again
 compose         compose(): the whole of it
+__main__        the command line; its options are in arguments
 """
 
 __version__ = "0.1.0"

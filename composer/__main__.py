@@ -19,6 +19,7 @@ from composer.errors import ComposerError, SettingsError
 from composer.examples import read_examples
 from composer.prompts import DEFAULT_TEMPLATE, check_template, instruction_template
 from composer.settings import ComposeSettings
+from composer.threads import sleep_while_waiting
 
 if TYPE_CHECKING:
     from composer.base_model import BaseModel
@@ -30,6 +31,7 @@ LONGEST_SHOWN = 20  # answers in the output of `evaluate` and `compose`
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser(__doc__ or "", compose, evaluate, train, inspect).parse_args(arguments)
+    sleep_while_waiting()
     os.environ.setdefault(
         "HF_HUB_OFFLINE", "1"
     )  # nothing is ever fetched: base models and adapters are folders

@@ -8,6 +8,8 @@ import logging
 import os
 import sys
 
+from composer.threads import sleep_while_waiting
+
 OPTIONS = [
     "--pool",
     "prefork",
@@ -20,6 +22,7 @@ OPTIONS = [
 
 
 def main() -> None:
+    sleep_while_waiting()
     from hub.celery import app
 
     status: object = 1

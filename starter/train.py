@@ -18,6 +18,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from composer.threads import sleep_while_waiting  # noqa: E402
+
+sleep_while_waiting()
+
 import torch  # noqa: E402
 from peft import PeftModel  # noqa: E402
 

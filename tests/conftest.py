@@ -19,6 +19,7 @@ os.environ |= {
     "DATABASE_URL": "",
     "CELERY_BROKER_URL": "",
     "HF_HUB_OFFLINE": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",  # see composer.threads
 }
 
 import django  # noqa: E402

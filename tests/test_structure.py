@@ -114,3 +114,9 @@ def test_files_stay_small(package):
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         if "migrations" not in path.parts:
             assert len(path.read_text().splitlines()) <= 400, path
+
+
+def test_torch_is_told_to_sleep_before_it_is_loaded() -> None:
+    """OpenMP reads its wait policy once, when torch loads it."""
+    code = "import sys, composer.__main__, hub.worker; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
