@@ -84,9 +84,9 @@ def detail(request: HttpRequest, job_id: int) -> HttpResponse:
 @login_required
 @require_safe
 def live(request: HttpRequest, job_id: int) -> HttpResponse:
-    """The part of the page that changes: the same template that the page includes."""
+    """The part of the page that changes: the same template that the page includes, and the badge above it."""
     job = get_object_or_404(_mine(request), pk=job_id)
-    response = render(request, "jobs/_live.html", _job_context(job))
+    response = render(request, "jobs/_live.html", _job_context(job) | {"polled": True})
     if job.is_finished:
         response["HX-Refresh"] = "true"  # the whole page, its title and its actions included
     return response

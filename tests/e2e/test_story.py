@@ -48,10 +48,12 @@ def test_from_an_upload_to_a_published_composition(
     page.get_by_label("Name", exact=False).last.fill("digits")
     page.get_by_role("button", name="Compose", exact=True).click()
     page.wait_for_url("**/jobs/*/")
+    expect(page.locator("#job-status")).to_have_text("Queued")
     look(page, "job-queued")
 
     start_worker()
     expect(page.get_by_role("link", name="Open alice/digits")).to_be_visible(timeout=4 * MINUTES)
+    expect(page.locator("#job-status")).to_have_text("Finished")
     look(page, "job-finished")
     for arm in ("Base model", "Uniform mean", "Composition"):
         expect(page.get_by_role("row").filter(has_text=arm).first).to_be_visible()

@@ -46,6 +46,9 @@ def test_a_running_job(alice_client: Any, searching: Job) -> None:  # noqa: F811
     fragment = page(alice_client, searching, "live/")
     assert "Tried 3 of 8 combinations" in fragment
     assert "<html" not in fragment
+    badge = fragment[fragment.index('<span id="job-status" hx-swap-oob="true">') :]
+    assert "Running" in badge  # the badge above the live part changes with it
+    assert text.count('id="job-status"') == 1
 
 
 def test_a_failed_job(alice_client: Any, submit: Callable[..., Job]) -> None:
