@@ -16,6 +16,7 @@ examples        the (input, output) rows, read and checked                      
 prompts         templates: the text a model sees                                            torch-free
 adapter_files   is this folder a usable adapter? read from headers, never executed          torch-free
 base_model      tokenizer and frozen model
+conversions     LoHa, LoKr, DoRA as low-rank factors
 adapters        an adapter in memory; load and save
 methods         weights + adapters -> one adapter
 evaluator       the losses of a whole population of weights in one forward

@@ -64,11 +64,14 @@ def compose(options: argparse.Namespace) -> dict[str, Any]:
     holdout = read_examples(options.holdout) if options.holdout else []
     out = _output_folder(options.out)
 
+    from composer.adapter_files import inspect_adapter
     from composer.adapters import load_adapter, save_adapter
     from composer.compose import compose as run
 
-    adapters = [load_adapter(folder, name=_name(folder)) for folder in folders]
+    for folder in folders:
+        inspect_adapter(folder)  # before the base model is loaded, which takes longer
     base = _load_base(options.base)
+    adapters = [load_adapter(folder, name=_name(folder), base=base) for folder in folders]
     result = run(base, adapters, examples, holdout=holdout, settings=settings, on_progress=_Show())
     save_adapter(
         result.adapter,
@@ -117,8 +120,10 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from composer.arms import ArmSpec, measure_arms
     from composer.evaluator import Evaluator
 
-    adapters = [load_adapter(options.adapter, name=_name(options.adapter))] if options.adapter else []
     base = _load_base(options.base)
+    adapters = (
+        [load_adapter(options.adapter, name=_name(options.adapter), base=base)] if options.adapter else []
+    )
     began = time.perf_counter()
     _say(f"evaluating {adapters[0].name if adapters else 'the base model'} on {len(rows)} rows")
     spec = ArmSpec(
@@ -177,7 +182,8 @@ def inspect(options: argparse.Namespace) -> dict[str, Any]:
         "parameters": info.parameters,
         "dtype": info.dtype,
         "bytes": info.size,
-        "composable": info.composable,
+        "composable": info.composable_on_base if options.base else info.composable,
+        "needs": info.needs,
         "reason": info.reason,
     }
     if options.base:

@@ -1,19 +1,24 @@
 """An adapter in memory: the low-rank factors of each layer, and the PEFT folder it comes from or goes to."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from composer.adapter_files import CONFIG, WEIGHTS, inspect_adapter
-from composer.errors import AdapterError
+from composer import conversions
+from composer.adapter_files import CONFIG, WEIGHTS, AdapterInfo, inspect_adapter
+from composer.errors import AdapterError, IncompatibleAdapters
+
+if TYPE_CHECKING:
+    from composer.base_model import BaseModel
 
 PREFIX = "base_model.model."
+LayerWeights = Callable[[str], Tensor]  # layer name -> its weight [d_out, d_in]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +43,14 @@ class Adapter:
     """A LoRA: layer name in the base model -> its factors. base_model is the id that the files name.
 
     fan_in_fan_out: PEFT's word for layers that store their weight transposed (GPT-2's Conv1D); the factors never are.
+    conversion_error: what writing another type as factors cut, in its worst layer (relative Frobenius norm); 0 of LoRA.
     """
 
     name: str
     base_model: str
     factors: Mapping[str, Factors]
     fan_in_fan_out: bool = False
+    conversion_error: float = 0.0
 
     @property
     def rank(self) -> int:
@@ -61,31 +68,58 @@ class Adapter:
         )
 
 
-def load_adapter(folder: Path | str, *, name: str | None = None) -> Adapter:
-    """The LoRA in a PEFT folder, in float32, each layer with its own scale (rsLoRA and patterns obeyed).
+def load_adapter(
+    folder: Path | str,
+    *,
+    name: str | None = None,
+    base: "BaseModel | LayerWeights | None" = None,
+    initial: Path | str | None = None,
+    max_rank: int | None = None,
+) -> Adapter:
+    """The adapter in a PEFT folder as low-rank factors in float32, each layer with its own scale.
+
+    LoRA is taken as it is (rsLoRA and patterns obeyed); LoHa, LoKr and DoRA are written as factors, exactly unless
+    max_rank is given and smaller than needed (`conversion_error` says how far off).
+    base: the base model, or a function layer name -> weight [d_out, d_in]; only DoRA needs it.
+    initial: folder of the factors before training; only PiSSA, OLoRA and CorDA need it: their update is the difference.
 
     The folder is checked first, and its config is rebuilt from checked fields: PEFT never sees it.
-    Raises AdapterError, also for adapters that are no plain LoRA.
+    Raises AdapterError, also for adapters that cannot be composed, with the reason.
     """
     folder = Path(folder)
     info = inspect_adapter(folder)
     name = name or folder.name
-    if not info.composable:
+    given = {"base_weights": base is not None, "initial_factors": initial is not None}
+    if not info.composable and not given.get(info.needs):
         raise AdapterError(f"{name} cannot be composed: {info.reason}", code=info.code)
     tensors = load_file(folder / WEIGHTS)
-    factors = {
-        layer: Factors(
-            a=tensors[f"{PREFIX}{layer}.lora_A.weight"].float().contiguous(),
-            b=tensors[f"{PREFIX}{layer}.lora_B.weight"].float().contiguous(),
-            scale=info.config.scale(layer),
-        )
-        for layer in info.layers
-    }
+    first = _initial_factors(info, Path(initial)) if initial is not None and info.config.init else {}
+    errors, factors = [0.0], {}
+    for layer in info.layers:
+        own = _of_layer(tensors, layer)
+        scale = info.config.scale(layer)
+        if info.config.peft_type == "LORA" and not info.config.use_dora:
+            a, b = own["lora_A.weight"].float(), own["lora_B.weight"].float()
+            if layer in first:
+                a, b = torch.cat([a, first[layer].a]), torch.cat([b, -first[layer].b], dim=1)
+        elif info.config.peft_type == "LORA":
+            b = own["lora_B.weight"].float() * scale
+            weight = _layer_weight(name, base, layer, (b.shape[0], own["lora_A.weight"].shape[1]))
+            magnitude = own["lora_magnitude_vector"]
+            a, b, error = conversions.dora(weight, own["lora_A.weight"], b, magnitude, max_rank)
+            errors.append(error)
+            scale = 1.0
+        else:
+            convert = conversions.loha if info.config.peft_type == "LOHA" else conversions.lokr
+            a, b, error = convert(own, max_rank)
+            errors.append(error)
+        factors[layer] = Factors(a=a.contiguous(), b=b.contiguous(), scale=scale)
     return Adapter(
         name=name,
         base_model=info.config.base_model,
         factors=factors,
         fan_in_fan_out=info.config.fan_in_fan_out,
+        conversion_error=max(errors),
     )
 
 
@@ -142,3 +176,46 @@ def _pad_rank(a: Tensor, b: Tensor, rank: int) -> tuple[Tensor, Tensor]:
         torch.cat([a, a.new_zeros(missing, a.shape[1])]),
         torch.cat([b, b.new_zeros(b.shape[0], missing)], dim=1),
     )
+
+
+def _of_layer(tensors: Mapping[str, Tensor], layer: str) -> dict[str, Tensor]:
+    """The layer's own tensors by the rest of their names."""
+    start = f"{PREFIX}{layer}."
+    return {key.removeprefix(start): tensor for key, tensor in tensors.items() if key.startswith(start)}
+
+
+def _initial_factors(info: AdapterInfo, folder: Path) -> dict[str, Factors]:
+    """The factors before training, B scaled such that the adapter's own scale fits both.
+
+    Source: PEFT 0.21.2, subtract_mutated_init: W = W_res + s B0 A0, so that the update on W is s (B A - B0 A0).
+    """
+    other = inspect_adapter(folder)
+    same = other.layers == info.layers and other.config.peft_type == "LORA" and not other.config.use_dora
+    if not same:
+        raise IncompatibleAdapters(f"{folder.name} does not hold the initial factors of this adapter")
+    tensors = load_file(folder / WEIGHTS)
+    found = {}
+    for layer in info.layers:
+        own = _of_layer(tensors, layer)
+        share = other.config.scale(layer) / info.config.scale(layer)
+        found[layer] = Factors(own["lora_A.weight"].float(), own["lora_B.weight"].float() * share)
+    return found
+
+
+def _layer_weight(
+    name: str, base: "BaseModel | LayerWeights | None", layer: str, shape: tuple[int, int]
+) -> Tensor:
+    weights = base if callable(base) else getattr(base, "layer_weight", None)
+    try:
+        weight = weights(layer) if weights else None
+    except (AttributeError, KeyError) as error:
+        raise AdapterError(
+            f"{name} does not fit this base model: {layer} is not a layer of it", code="does_not_fit_base"
+        ) from error
+    if weight is None or tuple(weight.shape) != shape:
+        found = "unknown" if weight is None else f"{weight.shape[0]} x {weight.shape[1]}"
+        raise AdapterError(
+            f"{name} does not fit this base model: {layer} is {found}, not {shape[0]} x {shape[1]}",
+            code="does_not_fit_base",
+        )
+    return weight

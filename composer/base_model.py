@@ -44,6 +44,12 @@ class BaseModel:
     def is_seq2seq(self) -> bool:
         return self.architecture == "seq2seq"
 
+    def layer_weight(self, layer: str) -> torch.Tensor:
+        """The weight [d_out, d_in] of an adaptable layer, in its own precision; raises AttributeError if there is none."""
+        module = self.model.get_submodule(layer)
+        weight: torch.Tensor = module.weight.detach()
+        return weight.T if isinstance(module, Conv1D | nn.Embedding) else weight
+
 
 @dataclass(frozen=True, slots=True)
 class BaseModelDescription:
