@@ -19,6 +19,7 @@ base_model      tokenizer and frozen model
 conversions     LoHa, LoKr, DoRA as low-rank factors
 adapters        an adapter in memory; load and save
 methods         weights + adapters -> one adapter
+faithful        what the published code computes, quirk by quirk, for comparison
 evaluator       the losses of a whole population of weights in one forward
 objective       loss + penalty
 search          ask-and-tell optimizers
