@@ -27,6 +27,7 @@ select          which of many adapters are worth composing
 generate        answers and exact match
 tune            ordinary gradient training of a small LoRA (how the starter modules were made)
 arms            what a composition is compared with
+export          a merged model for transformers, a GGUF LoRA for llama.cpp
 checkpoint      the record from which a search continues
 recipe          the file from which a composition is made again
 compose         compose(): the whole of it

@@ -29,7 +29,7 @@ LONGEST_SHOWN = 20  # answers in the output of `evaluate` and `compose`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = make_parser(__doc__ or "", compose, evaluate, train, inspect).parse_args(arguments)
+    options = make_parser(__doc__ or "", compose, evaluate, train, inspect, export).parse_args(arguments)
     os.environ.setdefault(
         "HF_HUB_OFFLINE", "1"
     )  # nothing is ever fetched: base models and adapters are folders
@@ -194,6 +194,36 @@ def inspect(options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
+def export(options: argparse.Namespace) -> dict[str, Any]:
+    """Write base and adapter as one transformers folder (merged), or the adapter for llama.cpp (gguf)."""
+    from composer.adapter_files import inspect_adapter
+
+    gguf = options.format == "gguf"
+    if gguf and (options.dtype == "bfloat16" or options.out.exists()):
+        raise SettingsError(
+            f"{options.out} exists already: choose another --out"
+            if options.out.exists()
+            else "GGUF adapters are written as float32 or float16"
+        )
+    info = inspect_adapter(options.adapter)
+
+    import torch
+
+    from composer.adapters import load_adapter
+    from composer.base_model import read_model_config
+    from composer.export import gguf_lora, merged_model
+
+    # The base model is computed with, so in float32; GGUF needs its weights only where the adapter does.
+    base = None if gguf and not info.needs else _load_base(options.base, dtype="float32")
+    adapter = load_adapter(options.adapter, name=_name(options.adapter), base=base)
+    dtype = getattr(torch, options.dtype)
+    if base is not None and not gguf:
+        merged_model(base, adapter, _output_folder(options.out), dtype=dtype)
+    else:
+        gguf_lora(adapter, options.out, read_model_config(options.base), dtype=dtype)
+    return {"out": str(options.out), "format": options.format, "dtype": options.dtype, "rank": adapter.rank}
+
+
 class _Show:
     """Compose's progress as lines on stderr, one per generation or stage."""
 
@@ -204,7 +234,7 @@ class _Show:
             _say(progress.message)
 
 
-def _load_base(folder: Path) -> "BaseModel":
+def _load_base(folder: Path, dtype: str = "auto") -> "BaseModel":
     _say(f"loading {folder}")
 
     from transformers.utils import logging as transformers_logging
@@ -213,7 +243,7 @@ def _load_base(folder: Path) -> "BaseModel":
 
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    return load_base_model(folder)
+    return load_base_model(folder, dtype=dtype)
 
 
 def _template(options: argparse.Namespace) -> str:

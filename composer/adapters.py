@@ -104,7 +104,7 @@ def load_adapter(
                 a, b = torch.cat([a, first[layer].a]), torch.cat([b, -first[layer].b], dim=1)
         elif info.config.peft_type == "LORA":
             b = own["lora_B.weight"].float() * scale
-            weight = _layer_weight(name, base, layer, (b.shape[0], own["lora_A.weight"].shape[1]))
+            weight = base_weight(name, base, layer, (b.shape[0], own["lora_A.weight"].shape[1]))
             magnitude = own["lora_magnitude_vector"]
             a, b, error = conversions.dora(weight, own["lora_A.weight"], b, magnitude, max_rank)
             errors.append(error)
@@ -202,9 +202,10 @@ def _initial_factors(info: AdapterInfo, folder: Path) -> dict[str, Factors]:
     return found
 
 
-def _layer_weight(
+def base_weight(
     name: str, base: "BaseModel | LayerWeights | None", layer: str, shape: tuple[int, int]
 ) -> Tensor:
+    """The layer's weight [d_out, d_in]; raises AdapterError `does_not_fit_base` if it is missing or of another shape."""
     weights = base if callable(base) else getattr(base, "layer_weight", None)
     try:
         weight = weights(layer) if weights else None
