@@ -96,24 +96,21 @@ def load_adapter(
     first = _initial_factors(info, Path(initial)) if initial is not None and info.config.init else {}
     errors, factors = [0.0], {}
     for layer in info.layers:
-        own = _of_layer(tensors, layer)
-        scale = info.config.scale(layer)
+        own, scale = _of_layer(tensors, layer), info.config.scale(layer)
         if info.config.peft_type == "LORA" and not info.config.use_dora:
-            a, b = own["lora_A.weight"].float(), own["lora_B.weight"].float()
-            if layer in first:
-                a, b = torch.cat([a, first[layer].a]), torch.cat([b, -first[layer].b], dim=1)
-        elif info.config.peft_type == "LORA":
-            b = own["lora_B.weight"].float() * scale
-            weight = base_weight(name, base, layer, (b.shape[0], own["lora_A.weight"].shape[1]))
-            magnitude = own["lora_magnitude_vector"]
-            a, b, error = conversions.dora(weight, own["lora_A.weight"], b, magnitude, max_rank)
-            errors.append(error)
-            scale = 1.0
+            f = Factors(own["lora_A.weight"].float(), own["lora_B.weight"].float(), scale)
+            factors[layer] = _minus(f, first[layer]) if first else f
+            continue
+        if info.config.use_dora:
+            a, b = own["lora_A.weight"], own["lora_B.weight"].float() * scale
+            weight = base_weight(name, base, layer, (b.shape[0], a.shape[1]))
+            magnitude, scale = own["lora_magnitude_vector"], 1.0
+            a, b, error = conversions.dora(weight, a, b, magnitude, max_rank)
         else:
             convert = conversions.loha if info.config.peft_type == "LOHA" else conversions.lokr
             a, b, error = convert(own, max_rank)
-            errors.append(error)
-        factors[layer] = Factors(a=a.contiguous(), b=b.contiguous(), scale=scale)
+        errors.append(error)
+        factors[layer] = Factors(a, b, scale)
     return Adapter(
         name=name,
         base_model=info.config.base_model,
@@ -185,21 +182,26 @@ def _of_layer(tensors: Mapping[str, Tensor], layer: str) -> dict[str, Tensor]:
 
 
 def _initial_factors(info: AdapterInfo, folder: Path) -> dict[str, Factors]:
-    """The factors before training, B scaled such that the adapter's own scale fits both.
-
-    Source: PEFT 0.21.2, subtract_mutated_init: W = W_res + s B0 A0, so that the update on W is s (B A - B0 A0).
-    """
+    """The factors before training. Raises IncompatibleAdapters if they are those of another adapter."""
     other = inspect_adapter(folder)
-    same = other.layers == info.layers and other.config.peft_type == "LORA" and not other.config.use_dora
-    if not same:
+    if other.layers != info.layers or other.config.peft_type != "LORA" or other.config.use_dora:
         raise IncompatibleAdapters(f"{folder.name} does not hold the initial factors of this adapter")
     tensors = load_file(folder / WEIGHTS)
     found = {}
     for layer in info.layers:
         own = _of_layer(tensors, layer)
-        share = other.config.scale(layer) / info.config.scale(layer)
-        found[layer] = Factors(own["lora_A.weight"].float(), own["lora_B.weight"].float() * share)
+        found[layer] = Factors(
+            own["lora_A.weight"].float(), own["lora_B.weight"].float(), other.config.scale(layer)
+        )
     return found
+
+
+def _minus(f: Factors, first: Factors) -> Factors:
+    """s B A - s0 B0 A0, of twice the rank.
+
+    Source: PEFT 0.21.2, subtract_mutated_init: W = W_res + s B0 A0 before training, so that this is the update on W.
+    """
+    return Factors(torch.cat([f.a, first.a]), torch.cat([f.b * f.scale, first.b * -first.scale], dim=1), 1.0)
 
 
 def base_weight(
