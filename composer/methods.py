@@ -41,8 +41,8 @@ def combine_deltas(adapters: Sequence[Adapter], weights: Sequence[float]) -> Ada
 def combine_factors(adapters: Sequence[Adapter], weights: Sequence[float]) -> Adapter:
     """The adapter (sum of w_i s_i B_i)(sum of w_i A_i), as LoraHub publishes it (arXiv:2307.13269, eq. 2).
 
-    Smaller ranks are padded with zeros; each adapter's own scale is folded into its B (the published code applies the
-    first adapter's scale to all). Mind the traps: the product is even in the weights, so one adapter at -0.5 acts
+    Smaller ranks are padded with zeros; each adapter's own scale is folded into its B (the published code applies one
+    adapter's to all, see composer.faithful). Mind the traps: the product is even in the weights, so one adapter at -0.5 acts
     like +0.25; it has no gradient at zero; and it depends on how each adapter happens to be factored.
 
     Raises IncompatibleAdapters as `combine_deltas`.
