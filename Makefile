@@ -49,9 +49,10 @@ $(VENV)/.run: requirements.txt | $(BIN)/python
 	@$(call install,requirements.txt)
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+$(VENV)/.dev: requirements-dev.txt requirements-reference.txt $(VENV)/.run
 	@echo "Installing the tools for tests"
 	@$(call install,requirements-dev.txt)
+	@$(call install,requirements-reference.txt --no-deps)
 	@touch $@
 
 $(BIN)/python:

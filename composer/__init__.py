@@ -18,10 +18,12 @@ adapter_files   is this folder a usable adapter? read from headers, never execut
 settings        what a composition is asked to do                                           torch-free
 threads         how torch's threads wait                                                    torch-free
 base_model      tokenizer and frozen model
+conversions     LoHa, LoKr, DoRA as low-rank factors
 adapters        an adapter in memory; load and save
 methods         weights + adapters -> one adapter
 gates           adapters mixed per row of a batch, in hooks beside the frozen layers
 batches         rows packed into one sequence, or padded
+faithful        what the published code computes, quirk by quirk, for comparison
 evaluator       the losses of a whole population of weights in one forward
 decode          greedy answers of many weights at once
 objective       loss + penalty
@@ -30,6 +32,7 @@ select          which of many adapters are worth composing
 generate        answers and exact match of one model
 tune            ordinary gradient training of a small LoRA (how the starter modules were made)
 arms            what a composition is compared with
+export          a merged model for transformers, a GGUF LoRA for llama.cpp
 checkpoint      the record from which a search continues
 composition     what comes out
 recipe          the file from which a composition is made again

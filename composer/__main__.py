@@ -30,7 +30,7 @@ LONGEST_SHOWN = 20  # answers in the output of `evaluate` and `compose`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = make_parser(__doc__ or "", compose, evaluate, train, inspect).parse_args(arguments)
+    options = make_parser(__doc__ or "", compose, evaluate, train, inspect, export).parse_args(arguments)
     sleep_while_waiting()
     os.environ.setdefault(
         "HF_HUB_OFFLINE", "1"
@@ -66,11 +66,14 @@ def compose(options: argparse.Namespace) -> dict[str, Any]:
     holdout = read_examples(options.holdout) if options.holdout else []
     out = _output_folder(options.out)
 
+    from composer.adapter_files import inspect_adapter
     from composer.adapters import load_adapter, save_adapter
     from composer.compose import compose as run
 
-    adapters = [load_adapter(folder, name=_name(folder)) for folder in folders]
+    for folder in folders:
+        inspect_adapter(folder)  # before the base model is loaded, which takes longer
     base = _load_base(options.base)
+    adapters = [load_adapter(folder, name=_name(folder), base=base) for folder in folders]
     result = run(base, adapters, examples, holdout=holdout, settings=settings, on_progress=_Show())
     save_adapter(
         result.adapter,
@@ -119,8 +122,10 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from composer.arms import ArmSpec, measure_arms
     from composer.evaluator import Evaluator
 
-    adapters = [load_adapter(options.adapter, name=_name(options.adapter))] if options.adapter else []
     base = _load_base(options.base)
+    adapters = (
+        [load_adapter(options.adapter, name=_name(options.adapter), base=base)] if options.adapter else []
+    )
     began = time.perf_counter()
     _say(f"evaluating {adapters[0].name if adapters else 'the base model'} on {len(rows)} rows")
     spec = ArmSpec(
@@ -179,7 +184,8 @@ def inspect(options: argparse.Namespace) -> dict[str, Any]:
         "parameters": info.parameters,
         "dtype": info.dtype,
         "bytes": info.size,
-        "composable": info.composable,
+        "composable": info.composable_on_base if options.base else info.composable,
+        "needs": info.needs,
         "reason": info.reason,
     }
     if options.base:
@@ -188,6 +194,36 @@ def inspect(options: argparse.Namespace) -> dict[str, Any]:
         check_fits(info, describe_base_model(options.base).layers)
         result["fits"] = str(options.base)
     return result
+
+
+def export(options: argparse.Namespace) -> dict[str, Any]:
+    """Write base and adapter as one transformers folder (merged), or the adapter for llama.cpp (gguf)."""
+    from composer.adapter_files import inspect_adapter
+
+    gguf = options.format == "gguf"
+    if gguf and (options.dtype == "bfloat16" or options.out.exists()):
+        raise SettingsError(
+            f"{options.out} exists already: choose another --out"
+            if options.out.exists()
+            else "GGUF adapters are written as float32 or float16"
+        )
+    info = inspect_adapter(options.adapter)
+
+    import torch
+
+    from composer.adapters import load_adapter
+    from composer.base_model import read_model_config
+    from composer.export import gguf_lora, merged_model
+
+    # The base model is computed with, so in float32; GGUF needs its weights only where the adapter does.
+    base = None if gguf and not info.needs else _load_base(options.base, dtype="float32")
+    adapter = load_adapter(options.adapter, name=_name(options.adapter), base=base)
+    dtype = getattr(torch, options.dtype)
+    if base is not None and not gguf:
+        merged_model(base, adapter, _output_folder(options.out), dtype=dtype)
+    else:
+        gguf_lora(adapter, options.out, read_model_config(options.base), dtype=dtype)
+    return {"out": str(options.out), "format": options.format, "dtype": options.dtype, "rank": adapter.rank}
 
 
 class _Show:
@@ -200,7 +236,7 @@ class _Show:
             _say(progress.message)
 
 
-def _load_base(folder: Path) -> "BaseModel":
+def _load_base(folder: Path, dtype: str = "auto") -> "BaseModel":
     _say(f"loading {folder}")
 
     from transformers.utils import logging as transformers_logging
@@ -209,7 +245,7 @@ def _load_base(folder: Path) -> "BaseModel":
 
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    return load_base_model(folder)
+    return load_base_model(folder, dtype=dtype)
 
 
 def _template(options: argparse.Namespace) -> str:

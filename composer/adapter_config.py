@@ -35,6 +35,7 @@ PEFT_TYPES = frozenset(
     ]
 )
 # fmt: on
+LYCORIS_TYPES = ("LOHA", "LOKR")
 TASK_TYPES = frozenset(
     ["SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"]
 )
@@ -61,7 +62,9 @@ class AdapterConfig:
     """The fields of an adapter_config.json that the hub keeps, each checked.
 
     r and alpha are the defaults; patterns override them by layer-name suffix ("^name" is the whole name), first match first.
-    special: what of the config keeps the adapter from being a plain LoRA, in words; empty for plain ones.
+    init: the method that made its first factors out of the base model's weights and took them out of these (PiSSA,
+    OLoRA, CorDA); "" for ordinary ones. special: what else keeps the adapter from being a LoRA whose update can be
+    computed, in words; empty for most.
     """
 
     peft_type: str
@@ -78,6 +81,7 @@ class AdapterConfig:
     bias: str = "none"
     fan_in_fan_out: bool = False
     modules_to_save: tuple[str, ...] = ()
+    init: str = ""
     special: str = ""
 
     def rank(self, layer: str) -> int:
@@ -111,6 +115,7 @@ def read_config(data: bytes) -> AdapterConfig:
     for key in ("exclude_modules", "layers_pattern", "target_parameters"):
         _targets(raw, key)
     lora = kind.upper() == "LORA"
+    ranked = lora or kind.upper() in LYCORIS_TYPES
     bias = _text(raw, "bias") or "none"
     if lora and bias not in ("none", "all", "lora_only"):
         raise _bad(f"bias {shown(bias)} is not none, all or lora_only")
@@ -119,12 +124,11 @@ def read_config(data: bytes) -> AdapterConfig:
         base_model=_text(raw, "base_model_name_or_path"),
         revision=_text(raw, "revision"),
         task_type=task,
-        r=_rank(raw.get("r"), "r", lowest=1 if lora else 0) if lora or raw.get("r") is not None else 0,
-        alpha=_alpha(
-            raw.get("lora_alpha", raw.get("alpha", 8 if lora else None)), "lora_alpha", required=lora
-        ),
-        use_rslora=_flag(raw, "use_rslora"),
-        use_dora=_flag(raw, "use_dora"),
+        r=_rank(raw.get("r"), "r", lowest=1 if ranked else 0) if ranked or raw.get("r") is not None else 0,
+        alpha=_alpha(_raw_alpha(raw, kind.upper()), "lora_alpha" if lora else "alpha", required=ranked),
+        # Only LoRA knows these two; elsewhere PEFT drops them, and so must we.
+        use_rslora=_flag(raw, "use_rslora") and lora,
+        use_dora=_flag(raw, "use_dora") and lora,
         target_modules=_targets(raw, "target_modules"),
         rank_pattern={
             key: _rank(value, f"rank_pattern of {key}") for key, value in _pattern(raw, "rank_pattern")
@@ -135,6 +139,7 @@ def read_config(data: bytes) -> AdapterConfig:
         bias=bias,
         fan_in_fan_out=_flag(raw, "fan_in_fan_out"),
         modules_to_save=_targets(raw, "modules_to_save"),
+        init=_init(raw) if lora else "",
         special=_special(raw) if lora else "",
     )
 
@@ -159,15 +164,14 @@ def check_pattern(text: str, key: str) -> None:
 
 
 def _special(raw: Mapping[str, object]) -> str:
-    """What makes this LoRA something other than W + scale * B A on linear layers, in words."""
+    """What makes this LoRA's update something that its factors do not tell, in words."""
     init = raw.get("init_lora_weights", True)
     if not isinstance(init, bool | str | None):
         raise _bad(f"init_lora_weights is {shown(init)}")
     found = []
-    if isinstance(init, str) and init.lower().startswith(("pissa", "corda", "olora", "loftq", "lora_ga")):
+    if isinstance(init, str) and init.lower().startswith(("loftq", "lora_ga")):
         found.append(f"it was initialised with {shown(init)}, which changes the base model's own weights")
     words = {
-        "use_dora": "it is a DoRA adapter (it rescales the base model's columns)",
         "lora_bias": "it trains biases of its own (lora_bias)",
         "target_parameters": "it adapts parameters instead of layers (target_parameters)",
         "trainable_token_indices": "it trains token embeddings (trainable_token_indices)",
@@ -183,6 +187,19 @@ def _special(raw: Mapping[str, object]) -> str:
     if raw.get("bias") in ("all", "lora_only"):
         found.append(f"it trains the base model's biases (bias={raw['bias']})")
     return "; ".join(found)
+
+
+def _init(raw: Mapping[str, object]) -> str:
+    """The initialisation of those that subtract their first factors from the base model's weights, in lower case."""
+    init = str(raw.get("init_lora_weights", "")).lower()
+    return init if init.startswith(("pissa", "corda", "olora")) else ""
+
+
+def _raw_alpha(raw: Mapping[str, object], kind: str) -> object:
+    """PEFT 0.21.2 calls it lora_alpha in LoRA and alpha in LoHa and LoKr; the default is 8 in all three."""
+    if kind in LYCORIS_TYPES:
+        return raw.get("alpha", 8)
+    return raw.get("lora_alpha", raw.get("alpha", 8 if kind == "LORA" else None))
 
 
 def _match(pattern: Mapping[str, T], layer: str, default: T) -> T:

@@ -3,8 +3,9 @@
 inspect_adapter(folder) -> AdapterInfo      config, layers with their shapes, size; or AdapterError with a stable code
 check_fits(info, base_layers)               do its layers exist in the base model, with these shapes?
 
-Plain LoRA (rsLoRA and rank/alpha patterns included) can be composed. Other PEFT types are recognised, stored and
-shared; `composable` is False and `reason` says why.
+LoRA (rsLoRA and rank/alpha patterns included), LoHa and LoKr can be composed. DoRA needs the base model's weights for
+it, PiSSA, OLoRA and CorDA their initial factors: `needs` says so. Other PEFT types are recognised, stored and shared;
+for all of these `composable` is False and `reason` says why.
 """
 
 import re
@@ -12,10 +13,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from composer.adapter_config import MAX_CONFIG, MAX_RANK, AdapterConfig, read_config
+from composer.adapter_config import LYCORIS_TYPES, MAX_CONFIG, MAX_RANK, AdapterConfig, read_config
 from composer.errors import AdapterError
 from composer.file_names import CONFIG, WEIGHTS
+from composer.lycoris_files import read_lycoris
 from composer.safetensors_file import (
     TensorEntry,
     TensorFile,
@@ -25,19 +28,27 @@ from composer.safetensors_file import (
 
 _PREFIX = "base_model.model."
 _LORA_RE = re.compile(rf"{re.escape(_PREFIX)}(?P<layer>.+)\.lora_(?P<factor>[AB])\.weight")
+_MAGNITUDE = ".lora_magnitude_vector"
 _TYPE_NAMES = {
-    "LOHA": "LoHa",
-    "LOKR": "LoKr",
     "ADALORA": "AdaLoRA",
     "IA3": "(IA)³",
     "VERA": "VeRA",
     "XLORA": "X-LoRA",
 }
 
+_NEEDED = {
+    "base_weights": "it is a DoRA adapter, which rescales the base model's own weights: it is composed only where they "
+    "are at hand",
+    "initial_factors": "it was initialised with {init}, which changes the base model's own weights: it is composed only "
+    "with its initial factors",
+}
+
+Needs = Literal["", "base_weights", "initial_factors"]
+
 
 @dataclass(frozen=True, slots=True)
 class LayerShape:
-    """The update of one linear layer: B [d_out, rank] times A [rank, d_in]."""
+    """The update [d_out, d_in] of one linear layer; rank: the r of its factors (the update of LoHa, LoKr, DoRA has more)."""
 
     rank: int
     d_in: int
@@ -48,9 +59,10 @@ class LayerShape:
 class AdapterInfo:
     """An accepted adapter.
 
-    layers: name in the base model -> shape; only the layers of a LoRA's linear updates, empty for other types.
+    layers: name in the base model -> shape; only linear layers of LoRA, LoHa and LoKr, empty for other types.
     parameters: stored values, all tensors. dtype: the most frequent of F32, F16, BF16. size: bytes of the weights file.
-    composable False has a reason (a sentence) and a code: full_weights_not_allowed or unsupported_adapter.
+    composable False has a reason (a sentence) and a code: full_weights_not_allowed or unsupported_adapter. If only
+    something besides the folder is missing, `needs` says what load_adapter is to be given.
     """
 
     config: AdapterConfig
@@ -61,6 +73,12 @@ class AdapterInfo:
     composable: bool
     reason: str = ""
     code: str = ""
+    needs: Needs = ""
+
+    @property
+    def composable_on_base(self) -> bool:
+        """Whether load_adapter can read it when it is given the base model."""
+        return self.composable or self.needs == "base_weights"
 
     @property
     def targets(self) -> list[str]:
@@ -88,8 +106,15 @@ def inspect_adapter(folder: Path | str) -> AdapterInfo:
     if not weights.tensors:
         raise AdapterError(f"{WEIGHTS} holds no tensors.", code="bad_layout")
     layers: dict[str, LayerShape] = {}
+    needs: Needs = ""
     if config.peft_type == "LORA":
         layers, reason, code = _read_lora(config, weights)
+        if not reason and (needs := _needs(config)):
+            reason, code = _NEEDED[needs].format(init=config.init), "unsupported_adapter"
+    elif config.peft_type in LYCORIS_TYPES:
+        shapes, reason, code = read_lycoris(config, weights)
+        layers = {name: LayerShape(*shape) for name, shape in shapes.items()}
+        _check_targets(config, layers)
     else:
         name = _TYPE_NAMES.get(config.peft_type, config.peft_type)
         reason, code = (
@@ -112,6 +137,7 @@ def inspect_adapter(folder: Path | str) -> AdapterInfo:
         composable=not reason,
         reason=reason,
         code=code,
+        needs=needs,
     )
 
 
@@ -137,6 +163,12 @@ def check_fits(info: AdapterInfo, base_layers: Mapping[str, tuple[int, int]]) ->
         )
 
 
+def _needs(config: AdapterConfig) -> Needs:
+    if config.init:
+        return "initial_factors"
+    return "base_weights" if config.use_dora else ""
+
+
 def _file(folder: Path, name: str) -> Path:
     path = folder / name
     if path.is_symlink():
@@ -159,10 +191,15 @@ def _read_lora(config: AdapterConfig, weights: TensorFile) -> tuple[dict[str, La
     """The layers of a LoRA and, if it cannot be composed, why and the code. Raises AdapterError on contradictions."""
     factors: dict[str, dict[str, TensorEntry]] = {}
     reasons = [config.special] if config.special else []
+    if config.use_dora and config.init:
+        reasons.append(f"it is a DoRA adapter initialised with {config.init}")
+    magnitudes: set[str] = set()
     full: list[str] = []
     for tensor in weights.tensors:
         if match := _LORA_RE.fullmatch(tensor.name):
             factors.setdefault(match["layer"], {})[match["factor"]] = tensor
+        elif config.use_dora and tensor.name.endswith(_MAGNITUDE) and len(tensor.shape) == 1:
+            magnitudes.add(tensor.name.removeprefix(_PREFIX).removesuffix(_MAGNITUDE))
         elif reason := _extra(config, tensor.name, full):
             reasons.append(reason)
     if full or config.modules_to_save:
@@ -178,6 +215,9 @@ def _read_lora(config: AdapterConfig, weights: TensorFile) -> tuple[dict[str, La
             else:
                 reasons.append(f"it adapts {layer}, which is not a linear layer")
     _check_targets(config, layers)
+    if config.use_dora and not reasons and magnitudes != layers.keys():
+        odd = min(magnitudes ^ layers.keys())
+        raise AdapterError(f"{odd} has no {_MAGNITUDE[1:]}, or only that.", code="bad_layout")
     code = "full_weights_not_allowed" if full or config.modules_to_save else "unsupported_adapter"
     unique = list(dict.fromkeys(reasons))
     return layers, "; ".join(unique[:3]), code if unique else ""
@@ -188,7 +228,7 @@ def _extra(config: AdapterConfig, name: str, full: list[str]) -> str:
     inner = name.removeprefix(_PREFIX)
     layer, _, last = inner.rpartition(".")
     if ".lora_magnitude_vector" in inner and config.use_dora:
-        return ""  # the config already says so
+        return f"it adapts {inner.partition('.lora_magnitude_vector')[0]}, which is not a linear layer"
     if ".lora_embedding_" in inner:
         return "it adapts token embeddings"
     if ".lora_B.bias" in inner or (last == "bias" and config.bias != "none"):

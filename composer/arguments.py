@@ -11,7 +11,7 @@ Command = Callable[[argparse.Namespace], dict[str, Any]]
 
 
 def make_parser(
-    description: str, compose: Command, evaluate: Command, train: Command, inspect: Command
+    description: str, compose: Command, evaluate: Command, train: Command, inspect: Command, export: Command
 ) -> argparse.ArgumentParser:
     """The parser; it sets `run` to the function of the command that was chosen."""
     parser = argparse.ArgumentParser(prog="python -m composer", description=description)
@@ -91,4 +91,11 @@ def make_parser(
     added = command(inspect)
     added.add_argument("adapter", type=Path, metavar="DIR")
     added.add_argument("--base", type=Path, metavar="DIR", help="also check that it fits this base model")
+
+    added = command(export)
+    added.add_argument("--base", type=Path, required=True, metavar="DIR")
+    added.add_argument("--adapter", type=Path, required=True, metavar="DIR", help="PEFT folder")
+    added.add_argument("--format", choices=("merged", "gguf"), required=True)
+    added.add_argument("--out", type=Path, required=True, help="new or empty folder; for gguf, a new file")
+    added.add_argument("--dtype", choices=("float32", "float16", "bfloat16"), default="float32")
     return parser

@@ -44,6 +44,12 @@ class BaseModel:
     def is_seq2seq(self) -> bool:
         return self.architecture == "seq2seq"
 
+    def layer_weight(self, layer: str) -> torch.Tensor:
+        """The weight [d_out, d_in] of an adaptable layer, in its own precision; raises AttributeError if there is none."""
+        module = self.model.get_submodule(layer)
+        weight: torch.Tensor = module.weight.detach()
+        return weight.T if isinstance(module, Conv1D | nn.Embedding) else weight
+
 
 @dataclass(frozen=True, slots=True)
 class BaseModelDescription:
@@ -66,7 +72,7 @@ def describe_base_model(
     Raises BaseModelError if it is not a model with safetensors weights of an architecture that transformers knows.
     """
     folder = Path(folder)
-    config = _read_config(folder)
+    config = read_model_config(folder)
     architecture = _architecture(config)
     with torch.device("meta"):
         model = _auto_class(architecture).from_config(config)
@@ -104,7 +110,7 @@ def load_base_model(
     Only safetensors weights are read and no code of the model's authors is run. Raises BaseModelError.
     """
     folder = Path(folder)
-    config = _read_config(folder)
+    config = read_model_config(folder)
     architecture = _architecture(config)
     target = torch.device(_choose_device(device))
     chosen = _choose_dtype(dtype, target)
@@ -204,7 +210,8 @@ def prepare_gguf(
     staging.rename(folder)
 
 
-def _read_config(folder: Path) -> PretrainedConfig:
+def read_model_config(folder: Path) -> PretrainedConfig:
+    """The model's config alone. Raises BaseModelError."""
     if not (folder / "config.json").is_file():
         raise BaseModelError(f"{folder} has no config.json")
     try:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from composer.adapters import Adapter, Factors
+from composer.conversions import product_svd
 from composer.errors import IncompatibleAdapters
 
 METHODS = ("deltas", "factors")
@@ -35,14 +35,14 @@ def combine_deltas(adapters: Sequence[Adapter], weights: Sequence[float]) -> Ada
         factors[layer] = Factors(
             a=torch.cat([f.a for f, _ in parts]), b=torch.cat([f.b * (w * f.scale) for f, w in parts], dim=1)
         )
-    return replace(adapters[0], name="composition", factors=factors)
+    return _composition(adapters, factors)
 
 
 def combine_factors(adapters: Sequence[Adapter], weights: Sequence[float]) -> Adapter:
     """The adapter (sum of w_i s_i B_i)(sum of w_i A_i), as LoraHub publishes it (arXiv:2307.13269, eq. 2).
 
-    Smaller ranks are padded with zeros; each adapter's own scale is folded into its B (the published code applies the
-    first adapter's scale to all). Mind the traps: the product is even in the weights, so one adapter at -0.5 acts
+    Smaller ranks are padded with zeros; each adapter's own scale is folded into its B (the published code applies one
+    adapter's to all, see composer.faithful). Mind the traps: the product is even in the weights, so one adapter at -0.5 acts
     like +0.25; it has no gradient at zero; and it depends on how each adapter happens to be factored.
 
     Raises IncompatibleAdapters as `combine_deltas`.
@@ -60,19 +60,19 @@ def combine_factors(adapters: Sequence[Adapter], weights: Sequence[float]) -> Ad
             a[: f.rank] += w * f.a
             b[:, : f.rank] += (w * f.scale) * f.b
         factors[layer] = Factors(a=a, b=b)
-    return replace(adapters[0], name="composition", factors=factors)
+    return _composition(adapters, factors)
 
 
 def compress(adapter: Adapter, rank: int) -> tuple[Adapter, float]:
     """The closest adapter of at most this rank in every layer, and its relative error.
 
     The error is the Frobenius norm of all that was cut, over that of the whole update (0 for a zero update). The
-    update is never formed: with B = Q_b R_b and A^T = Q_a R_a, the SVD of the small R_b R_a^T gives that of B A
-    (Eckart-Young). Singular values are split evenly between both factors, which keeps them well within 16-bit range.
+    update is never formed (product_svd), and no other of this rank is closer (Eckart-Young). Singular values are split
+    evenly between both factors, which keeps them well within 16-bit range.
     """
     factors, cut, whole = {}, 0.0, 0.0
     for layer, f in adapter.factors.items():
-        u, s, v = _svd(f)
+        u, s, v = product_svd(f.b.double() * f.scale, f.a)
         keep = min(rank, len(s))
         cut += float(s[keep:].square().sum())
         whole += float(s.square().sum())
@@ -100,13 +100,14 @@ def check_compatible(adapters: Sequence[Adapter]) -> None:
                 )
 
 
-def _svd(f: Factors) -> tuple[Tensor, Tensor, Tensor]:
-    """u [d_out, k], s [k], v [d_in, k] of scale * B A, in float64; k = min(rank, d_in, d_out)."""
-    q_b, r_b = torch.linalg.qr(f.b.double() * f.scale)
-    q_a, r_a = torch.linalg.qr(f.a.double().T)
-    u, s, vh = torch.linalg.svd(r_b @ r_a.T)
-    k = len(s)
-    return q_b @ u[:, :k], s, q_a @ vh[:k].T
+def _composition(adapters: Sequence[Adapter], factors: dict[str, Factors]) -> Adapter:
+    return replace(
+        adapters[0],
+        name="composition",
+        factors=factors,
+        fan_in_fan_out=any(adapter.fan_in_fan_out for adapter in adapters),
+        conversion_error=max(adapter.conversion_error for adapter in adapters),
+    )
 
 
 def _layers(adapters: Sequence[Adapter]) -> list[str]:

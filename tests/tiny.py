@@ -207,30 +207,76 @@ def save_lora(
     """A PEFT LoRA folder on the base model in `base`, both factors random with standard deviation `size`.
 
     `config` goes to peft.LoraConfig (use_rslora, use_dora, rank_pattern, alpha_pattern, layers_to_transform, ...).
-    `model_id` becomes base_model_name_or_path.
+    `model_id` becomes base_model_name_or_path. The magnitudes of DoRA are moved by up to a third.
     """
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig
 
-    model = load_model(base)
+    key = _kind(base)
+    settings = LoraConfig(
+        r=r,
+        lora_alpha=alpha,
+        target_modules=list(targets or TARGETS[key]),
+        task_type="SEQ_2_SEQ_LM" if key == "t5" else "CAUSAL_LM",
+        fan_in_fan_out=key == "gpt2",
+        **config,
+    )
+    return _save_adapter(base, folder, settings, seed=seed, size=size, model_id=model_id, dtype=dtype)
+
+
+def save_lycoris(
+    base: Path,
+    folder: Path,
+    *,
+    peft_type: str = "LOHA",
+    r: int = 2,
+    alpha: float = 4,
+    seed: int = 0,
+    targets: Sequence[str] | None = None,
+    size: float = 0.3,
+    model_id: str = MODEL_ID,
+    **config: Any,
+) -> Path:
+    """A PEFT LoHa or LoKr folder, all factors random. PEFT adapts no Conv1D with them, so none of GPT-2's layers."""
+    from peft import LoHaConfig, LoKrConfig
+
+    key = _kind(base)
+    settings = {"LOHA": LoHaConfig, "LOKR": LoKrConfig}[peft_type](
+        r=r,
+        alpha=alpha,
+        target_modules=list(targets or TARGETS[key]),
+        task_type="SEQ_2_SEQ_LM" if key == "t5" else "CAUSAL_LM",
+        **config,
+    )
+    return _save_adapter(base, folder, settings, seed=seed, size=size, model_id=model_id)
+
+
+def _kind(base: Path) -> str:
     kind = json.loads((base / "config.json").read_text())["model_type"]
-    key = {"gpt_neox": "neox"}.get(kind, kind)
-    task = "SEQ_2_SEQ_LM" if key == "t5" else "CAUSAL_LM"
+    return {"gpt_neox": "neox"}.get(kind, kind)
+
+
+def _save_adapter(
+    base: Path,
+    folder: Path,
+    settings: Any,
+    *,
+    seed: int,
+    size: float,
+    model_id: str,
+    dtype: torch.dtype = torch.float32,
+) -> Path:
+    from peft import get_peft_model
+
     with warnings.catch_warnings(), torch.random.fork_rng():
         warnings.simplefilter("ignore")
         torch.manual_seed(seed)
-        settings = LoraConfig(
-            r=r,
-            lora_alpha=alpha,
-            target_modules=list(targets or TARGETS[key]),
-            task_type=task,
-            fan_in_fan_out=key == "gpt2",
-            **config,
-        )
-        peft_model = get_peft_model(model, settings)
+        peft_model = get_peft_model(load_model(base), settings)
         for name, parameter in peft_model.named_parameters():
-            if "lora_A" in name or "lora_B" in name or "lora_embedding" in name:
+            if any(part in name for part in ("lora_A", "lora_B", "lora_embedding", "hada_", "lokr_")):
                 torch.nn.init.normal_(parameter, std=size)
                 parameter.data = parameter.data.to(dtype)
+            elif "lora_magnitude_vector" in name:
+                parameter.data *= 1 + (torch.rand_like(parameter) - 0.5) / 1.5
         peft_model.peft_config["default"].base_model_name_or_path = model_id
         peft_model.save_pretrained(folder, save_embedding_layers=False)
     return folder

@@ -46,14 +46,15 @@ def tiny_base(tiny_folder: Callable[[str], Path]) -> Callable[[str], BaseModel]:
 def tiny_module(
     tiny_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Path]:
-    """A random LoRA folder for a kind of model; the same arguments give the same folder."""
+    """A random LoRA folder (LoHa or LoKr with peft_type) for a kind of model; equal arguments give the same folder."""
     made: dict[str, Path] = {}
 
     def module(kind: str, **settings: Any) -> Path:
         key = f"{kind} {sorted(settings.items())}"
         if key not in made:
             folder = tmp_path_factory.mktemp(kind) / f"module{len(made)}"
-            made[key] = tiny.save_lora(tiny_folder(kind), folder, **settings)
+            save = tiny.save_lycoris if "peft_type" in settings else tiny.save_lora
+            made[key] = save(tiny_folder(kind), folder, **settings)
         return made[key]
 
     return module

@@ -95,8 +95,6 @@ def test_all_linear_names_each_kind_of_layer(tmp_path):
         (lora(trainable_token_indices=[1, 2]), "token", "unsupported_adapter"),
         (lora(modules_to_save=["lm_head"]), "full weights", "full_weights_not_allowed"),
         (lora(target_modules=["q_proj", "embed_tokens"]), "embeddings", "full_weights_not_allowed"),
-        (LoHaConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM"), "LoHa", "unsupported_adapter"),
-        (LoKrConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM"), "LoKr", "unsupported_adapter"),
         (VeraConfig(r=4, target_modules=["q_proj"], task_type="CAUSAL_LM"), "VeRA", "unsupported_adapter"),
         (
             OFTConfig(r=4, oft_block_size=0, target_modules=["q_proj"], task_type="CAUSAL_LM"),
@@ -130,6 +128,28 @@ def test_other_types_are_recognised_but_not_composable(tmp_path, config, reason,
     assert not info.composable
     assert reason in info.reason
     assert info.code == code
+
+
+@pytest.mark.parametrize("kind", [LoHaConfig, LoKrConfig])
+def test_loha_and_lokr_are_composable(tmp_path, kind):
+    targets = {"target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}
+    config = kind(r=4, alpha=6, alpha_pattern={"v_proj": 2}, **targets)
+    info = inspect_adapter(saved(tmp_path, config))
+    assert (info.composable, info.reason, info.needs) == (True, "", "")
+    assert info.layers[Q.format(0)] == LayerShape(rank=4, d_in=32, d_out=32)
+    assert info.layers[V.format(1)] == LayerShape(rank=4, d_in=32, d_out=16)
+    assert info.config.scale(Q.format(0)) == 6 / 4
+    assert info.config.scale(V.format(0)) == 2 / 4
+    check_fits(info, {Q.format(i): (32, 32) for i in range(2)} | {V.format(i): (16, 32) for i in range(2)})
+
+
+def test_what_only_the_base_model_or_the_initial_factors_make_composable_says_so(tmp_path):
+    dora = inspect_adapter(saved(tmp_path / "dora", lora(use_dora=True)))
+    assert (dora.composable, dora.composable_on_base, dora.needs) == (False, True, "base_weights")
+    assert "only where they are at hand" in dora.reason
+    assert dora.layers.keys() == {t.format(i) for t in (Q, V) for i in range(2)}
+    pissa = inspect_adapter(saved(tmp_path / "pissa", lora(init_lora_weights="pissa")))
+    assert (pissa.composable, pissa.composable_on_base, pissa.needs) == (False, False, "initial_factors")
 
 
 def test_fits_its_base_model(tmp_path):

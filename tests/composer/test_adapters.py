@@ -116,7 +116,8 @@ def test_a_saved_adapter_names_its_base_model_and_no_path(
 
 
 def test_a_dora_adapter_is_refused_with_its_reason(tiny_module: Callable[..., Path]) -> None:
-    with pytest.raises(AdapterError, match=r"cannot be composed.*DoRA"):
+    """Its update follows from the base model's weights, which are not given here (see test_conversions)."""
+    with pytest.raises(AdapterError, match=r"cannot be composed.*DoRA.*at hand"):
         load_adapter(tiny_module("llama", use_dora=True))
 
 
