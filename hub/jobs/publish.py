@@ -37,15 +37,16 @@ def publish_composition(
         name = _free_name(job)
         result = build_result(job, revisions, composition)
         files = _write_files(Path(place), job, name, revisions, composition, result)
+        parents = [(r, w) for r, w in zip(revisions, composition.weights, strict=True) if w != 0]
         revision = publish_revision(
             user=job.owner,
             namespace=job.namespace,
             name=name,
             files=files,
-            metadata=_metadata(job, revisions),
+            metadata=_metadata(job, [r for r, _ in parents]),
             message=f"Composed by job {job.pk}",
             private=job.private or bool(result["private_because"]),
-            parents=[(r, w) for r, w in zip(revisions, composition.weights, strict=True) if w != 0],
+            parents=parents,
             evaluations=_evaluations(job, result),
         )
         for position, weight in enumerate(composition.weights):
@@ -132,10 +133,11 @@ def _write_files(
     return {path.name: path for path in sorted(place.iterdir())}
 
 
-def _metadata(job: Job, revisions: Sequence[Revision]) -> ModuleMetadata:
-    modules = [r.module for r in revisions]
+def _metadata(job: Job, used: Sequence[Revision]) -> ModuleMetadata:
+    """What the files cannot say. used: the revisions with a weight; a module that was only tried leaves no trace."""
+    modules = [r.module for r in used]
     return ModuleMetadata(
-        summary=f"Composed from {len(job.examples)} examples and {len(modules)} modules"[:200],
+        summary=f"Composed of {_count(len(modules), 'module')} for {_count(len(job.examples), 'example')}",
         task="composition",
         tags=("composition", "lora"),
         languages=tuple(sorted({language for m in modules for language in m.languages}))[:20],
@@ -143,6 +145,10 @@ def _metadata(job: Job, revisions: Sequence[Revision]) -> ModuleMetadata:
         prompt_template=job.prompt_template,
         base_model=job.base_model.model_id,
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _evaluations(job: Job, result: Mapping[str, Any]) -> list[EvaluationData]:

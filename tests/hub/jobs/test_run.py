@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from composer.examples import Example
-from hub.jobs import runner
+from hub.jobs import publish, runner
 from hub.jobs.models import Job
 from hub.registry.models import Module
 from tests.hub.jobs.conftest import HOLDOUT
@@ -34,7 +34,17 @@ def test_a_job_becomes_a_module(submit: Callable[..., Job], alice: Any, charlie_
     weights = [row.weight for row in job.modules.order_by("position")]
     parents = {p.parent_id: p.weight for p in job.output.parents.all()}
     assert parents == {row.revision_id: row.weight for row in job.modules.all() if row.weight}
+    assert module.summary.startswith(f"Composed of {len(parents)} module")
     assert job.result["recipe"]["modules"][0]["weight"] == weights[0]
+
+
+def test_a_module_that_was_only_tried_leaves_no_licence(submit: Callable[..., Job]) -> None:
+    job = submit()
+    first, *_, last = (row.revision for row in job.modules.all())
+    last.module.license = "gpl-3.0"
+    assert publish._metadata(job, [first, last]).license == "gpl-3.0"
+    alone = publish._metadata(job, [first])
+    assert (alone.license, alone.summary) == ("mit", "Composed of 1 module for 5 examples")
 
 
 @pytest.mark.django_db(transaction=True)
