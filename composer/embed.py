@@ -148,7 +148,7 @@ def normalised(vector: Vectors) -> Vectors:
 
 
 def _gelu(x: Vectors) -> Vectors:
-    from scipy.special import erf
+    from scipy.special import erf  # type: ignore[import-untyped]
 
     result: Vectors = x * (np.float32(0.5) * (np.float32(1) + erf(x / np.float32(np.sqrt(2)))))
     return result
