@@ -1,44 +1,110 @@
-"""Which modules may help with these examples, before any of them is run: by text. The composer then tries them."""
+"""Which modules may help with these examples, before any of them is run: by what they say. The composer then tries them."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
+from django.db import connection, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce
+from pgvector.django import CosineDistance
 
 from composer.examples import Example
-from hub.registry.models import BaseModel, Module, Revision
+from hub.registry.models import BaseModel, Module, ModuleQuerySet, ModuleVector, Revision
 from hub.registry.services.search_index import CONFIG, plain
+from hub.registry.services.vectors import embedder
 
 MAX_CANDIDATES = 64
 MAX_WORDS = 24
+DEPTH = 200  # places of each ranking that count
+FUSION = 10  # the constant of reciprocal rank fusion: what a place is worth falls to half in so many places
+WORDS_SHARE = 0.2  # of the score; the rest is the meaning's, which is the better guide
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """score: 1 for a module that both rankings put first, 0 for one that neither knows. similarity: the cosine of what the
+    examples and the module are about, None without a vector."""
+
+    revision: Revision
+    score: float
+    similarity: float | None
 
 
 def candidates_for(base_model: BaseModel, user: Any, examples: Sequence[Example]) -> list[Revision]:
-    """Newest revisions of composable modules of this base model that the user may see, at most 64.
+    """Newest revisions of composable modules of this base model that the user may see, at most 64, the likeliest first."""
+    return [candidate.revision for candidate in rank_modules(base_model, user, examples)]
 
-    Those whose name, task, summary, tags or card share words with the examples come first; the rest by downloads.
+
+def rank_modules(
+    base_model: BaseModel, user: Any, examples: Sequence[Example], *, most: int = MAX_CANDIDATES
+) -> list[Candidate]:
+    """The candidates with their scores, the likeliest first; the rest of the `most` by downloads.
+
+    Two rankings, by meaning (vectors) and by common words, are fused by reciprocal ranks (Cormack et al., SIGIR 2009). A hub
+    without a sentence model, and modules without a vector yet, are ranked by words alone.
     """
     rows = Module.objects.visible_to(user).filter(base_model=base_model, head__composable=True)
     words = telling_words(examples)
-    if words:
-        query = SearchQuery(" | ".join(f"{word}:*" for word in words), config=CONFIG, search_type="raw")
-        rows = rows.annotate(
-            relevance=Coalesce(SearchRank(F("search_vector"), query), Value(0.0))
-            + 0.2 * TrigramWordSimilarity(" ".join(words[:6]), F("search_text"))
-        ).order_by("-relevance", "-downloads", "pk")
-    else:
-        rows = rows.order_by("-downloads", "pk")
-    modules = rows.select_related("head", "namespace", "base_model")[:MAX_CANDIDATES]
-    revisions = []
-    for module in modules:
+    likeness = _by_meaning(rows, examples)
+    by_words = _by_words(rows, words)
+    scores = fused([(likeness, 1 - WORDS_SHARE), (by_words, WORDS_SHARE)])
+    order = {pk: place for place, pk in enumerate(by_words)}
+    best = sorted(scores, key=lambda pk: (-scores[pk], order.get(pk, DEPTH), pk))[:most]
+    if len(best) < most:
+        rest = rows.exclude(pk__in=best).order_by("-downloads", "pk").values_list("pk", flat=True)
+        best += rest[: most - len(best)]
+    modules = Module.objects.select_related("head", "namespace", "base_model").in_bulk(best)
+    found = []
+    for pk in best:
+        module = modules[pk]
         assert module.head is not None  # visible modules have one
         module.head.module = module
-        revisions.append(module.head)
-    return revisions
+        found.append(Candidate(module.head, scores.get(pk, 0.0), likeness.get(pk)))
+    return found
+
+
+def fused(rankings: Iterable[tuple[Iterable[int], float]]) -> dict[int, float]:
+    """Reciprocal rank fusion of (ranking, its share): key -> score, 1 if it is first in all. Empty rankings do not count."""
+    ranked = [(keys, share) for ranking, share in rankings if (keys := list(ranking))]
+    whole = sum(share for _, share in ranked)
+    scores: defaultdict[int, float] = defaultdict(float)
+    for keys, share in ranked:
+        for place, key in enumerate(keys):
+            scores[key] += share / whole * (FUSION + 1) / (FUSION + 1 + place)
+    return dict(scores)
+
+
+def _by_meaning(rows: ModuleQuerySet, examples: Sequence[Example]) -> dict[int, float]:
+    """Module -> cosine of the examples and what it is about, the likest first; empty without a sentence model."""
+    if not ModuleVector.objects.exists():
+        return {}
+    model = embedder()
+    if model is None:
+        return {}
+    distance = CosineDistance("vector__about", model.embed_examples(examples))
+    near = rows.filter(vector__isnull=False).annotate(distance=distance).order_by("distance")
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The index looks on until enough modules of this base model that the user may see are found (pgvector >= 0.8).
+        cursor.execute(f"SET LOCAL hnsw.ef_search = {DEPTH}")
+        cursor.execute("SET LOCAL hnsw.iterative_scan = relaxed_order")
+        found = list(near.values_list("pk", "distance")[:DEPTH])
+    return {pk: 1 - float(distance) for pk, distance in sorted(found, key=lambda row: (row[1], row[0]))}
+
+
+def _by_words(rows: ModuleQuerySet, words: Sequence[str]) -> list[int]:
+    """The modules whose name, task, summary, tags or card share words with the examples, the best first."""
+    if not words:
+        return []
+    query = SearchQuery(" | ".join(f"{word}:*" for word in words), config=CONFIG, search_type="raw")
+    relevance = Coalesce(SearchRank(F("search_vector"), query), Value(0.0)) + 0.2 * TrigramWordSimilarity(
+        " ".join(words[:6]), F("search_text")
+    )
+    matching = rows.filter(search_vector=query).annotate(relevance=relevance)
+    return list(matching.order_by("-relevance", "-downloads", "pk").values_list("pk", flat=True)[:DEPTH])
 
 
 def telling_words(examples: Sequence[Example]) -> list[str]:
