@@ -12,14 +12,16 @@ from django.db.models import F, Value
 from django.db.models.functions import Coalesce
 from pgvector.django import CosineDistance
 
+from composer.adapter_files import CONFIG as CONFIG_FILE
+from composer.adapter_files import WEIGHTS
 from composer.examples import Example
-from hub.registry.models import BaseModel, Module, ModuleQuerySet, ModuleVector, Revision
+from hub.registry.models import BaseModel, File, Module, ModuleQuerySet, ModuleVector, Revision
 from hub.registry.services.search_index import CONFIG, plain
 from hub.registry.services.vectors import embedder
 
 MAX_CANDIDATES = 64
 MAX_WORDS = 24
-DEPTH = 200  # places of each ranking that count
+DEPTH = 640  # places of each ranking that count; copies of a module may take many of them
 FUSION = 10  # the constant of reciprocal rank fusion: what a place is worth falls to half in so many places
 WORDS_SHARE = 0.2  # of the score; the rest is the meaning's, which is the better guide
 
@@ -45,7 +47,8 @@ def rank_modules(
     """The candidates with their scores, the likeliest first; the rest of the `most` by downloads.
 
     Two rankings, by meaning (vectors) and by common words, are fused by reciprocal ranks (Cormack et al., SIGIR 2009). A hub
-    without a sentence model, and modules without a vector yet, are ranked by words alone.
+    without a sentence model, and modules without a vector yet, are ranked by words alone. Of modules with the same files only
+    the likeliest is taken.
     """
     rows = Module.objects.visible_to(user).filter(base_model=base_model, head__composable=True)
     words = telling_words(examples)
@@ -53,10 +56,11 @@ def rank_modules(
     by_words = _by_words(rows, words)
     scores = fused([(likeness, 1 - WORDS_SHARE), (by_words, WORDS_SHARE)])
     order = {pk: place for place, pk in enumerate(by_words)}
-    best = sorted(scores, key=lambda pk: (-scores[pk], order.get(pk, DEPTH), pk))[:most]
+    best = _without_copies(sorted(scores, key=lambda pk: (-scores[pk], order.get(pk, DEPTH), pk)))
     if len(best) < most:
-        rest = rows.exclude(pk__in=best).order_by("-downloads", "pk").values_list("pk", flat=True)
-        best += rest[: most - len(best)]
+        rest = rows.exclude(pk__in=scores).order_by("-downloads", "pk").values_list("pk", flat=True)
+        best = _without_copies([*best, *rest[:DEPTH]])
+    best = best[:most]
     modules = Module.objects.select_related("head", "namespace", "base_model").in_bulk(best)
     found = []
     for pk in best:
@@ -105,6 +109,25 @@ def _by_words(rows: ModuleQuerySet, words: Sequence[str]) -> list[int]:
     )
     matching = rows.filter(search_vector=query).annotate(relevance=relevance)
     return list(matching.order_by("-relevance", "-downloads", "pk").values_list("pk", flat=True)[:DEPTH])
+
+
+def _without_copies(pks: Sequence[int]) -> list[int]:
+    """The modules without those whose config and weights are, byte for byte, those of one before."""
+    files = File.objects.filter(
+        path__in=(CONFIG_FILE, WEIGHTS), revision__module__in=pks, revision=F("revision__module__head")
+    )
+    contents: defaultdict[int, set[tuple[str, int]]] = defaultdict(set)
+    for pk, path, blob in files.values_list("revision__module_id", "path", "blob_id"):
+        contents[pk].add((path, blob))
+    seen: set[frozenset[tuple[str, int]]] = set()
+    kept = []
+    for pk in pks:
+        content = frozenset(contents[pk])
+        if content and content in seen:
+            continue
+        seen.add(content)
+        kept.append(pk)
+    return kept
 
 
 def telling_words(examples: Sequence[Example]) -> list[str]:

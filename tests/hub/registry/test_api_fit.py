@@ -18,10 +18,10 @@ BODY = {
 
 
 @pytest.fixture
-def modules(base_model: BaseModel, alice: Any, publish: Any) -> None:
-    publish(alice, "opposites", summary="Gives the opposite of a word")
-    publish(alice, "currency", summary="Names the currency of a country")
-    publish(alice, "secret", summary="Names the currency of a country", private=True)
+def modules(base_model: BaseModel, alice: Any, publish_other: Any) -> None:
+    publish_other(alice, "opposites", summary="Gives the opposite of a word")
+    publish_other(alice, "currency", summary="Names the currency of a country")
+    publish_other(alice, "secret", summary="Names the currency of a country", private=True)
 
 
 @pytest.mark.usefixtures("modules")

@@ -28,7 +28,7 @@ ABOUT = {
 def modules(
     base_model: BaseModel,
     alice: Any,
-    publish: Callable[..., Revision],
+    publish_other: Callable[..., Revision],
     adapter: Path,
     settings: Any,
     sentence_model: Path,
@@ -36,7 +36,7 @@ def modules(
     (adapter / "README.md").unlink()
     settings.HUB_DATA = sentence_model.parent.parent
     for name, summary in ABOUT.items():
-        publish(alice, name, summary=summary)
+        publish_other(alice, name, summary=summary)
     assert fill_vectors() == len(ABOUT)
 
 
@@ -76,13 +76,13 @@ def test_without_the_model_words_decide(
 
 @pytest.mark.usefixtures("modules")
 def test_private_deleted_foreign_and_unusable_modules_never_appear(
-    base_model: BaseModel, alice: Any, bob: Any, publish: Callable[..., Revision]
+    base_model: BaseModel, alice: Any, bob: Any, publish_other: Callable[..., Revision]
 ) -> None:
     from django.contrib.auth.models import AnonymousUser
 
     from hub.registry.services import delete_module
 
-    publish(alice, "secret-animals", summary="Finds the creature.", private=True)
+    publish_other(alice, "secret-animals", summary="Finds the creature.", private=True)
     assert fill_vectors() == 1
     assert names(candidates_for(base_model, alice, CREATURES))[0] == "secret-animals"
     for other in (bob, AnonymousUser()):
