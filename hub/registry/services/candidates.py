@@ -2,10 +2,11 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramWordSimilarity
 from django.db import connection, transaction
 from django.db.models import F, Value
@@ -15,7 +16,15 @@ from pgvector.django import CosineDistance
 from composer.adapter_files import CONFIG as CONFIG_FILE
 from composer.adapter_files import WEIGHTS
 from composer.examples import Example
-from hub.registry.models import BaseModel, File, Module, ModuleQuerySet, ModuleVector, Revision
+from hub.registry.models import (
+    VECTOR_SIZE,
+    BaseModel,
+    File,
+    Module,
+    ModuleQuerySet,
+    ModuleVector,
+    Revision,
+)
 from hub.registry.services.search_index import CONFIG, plain
 from hub.registry.services.vectors import embedder
 
@@ -48,15 +57,17 @@ def rank_modules(
 
     Two rankings, by meaning (vectors) and by common words, are fused by reciprocal ranks (Cormack et al., SIGIR 2009). A hub
     without a sentence model, and modules without a vector yet, are ranked by words alone. Of modules with the same files only
-    the likeliest is taken.
+    the likeliest is taken, and the more that say the same are taken, the less the next of them counts: what a module says is
+    not always what helps, so the others get their places too.
     """
     rows = Module.objects.visible_to(user).filter(base_model=base_model, head__composable=True)
     words = telling_words(examples)
     likeness = _by_meaning(rows, examples)
     by_words = _by_words(rows, words)
-    scores = fused([(likeness, 1 - WORDS_SHARE), (by_words, WORDS_SHARE)])
     order = {pk: place for place, pk in enumerate(by_words)}
+    scores = fused([(places(likeness), 1 - WORDS_SHARE), (order, WORDS_SHARE)])
     best = _without_copies(sorted(scores, key=lambda pk: (-scores[pk], order.get(pk, DEPTH), pk)))
+    best = _spread(best, scores, most)
     if len(best) < most:
         rest = rows.exclude(pk__in=scores).order_by("-downloads", "pk").values_list("pk", flat=True)
         best = _without_copies([*best, *rest[:DEPTH]])
@@ -71,15 +82,45 @@ def rank_modules(
     return found
 
 
-def fused(rankings: Iterable[tuple[Iterable[int], float]]) -> dict[int, float]:
-    """Reciprocal rank fusion of (ranking, its share): key -> score, 1 if it is first in all. Empty rankings do not count."""
-    ranked = [(keys, share) for ranking, share in rankings if (keys := list(ranking))]
+def places(values: Mapping[int, float]) -> dict[int, int]:
+    """Key -> its place by descending value, from 0; equal values (to four digits) share a place."""
+    rounded = {key: round(value, 4) for key, value in values.items()}
+    place_of = {value: place for place, value in enumerate(sorted(set(rounded.values()), reverse=True))}
+    return {key: place_of[value] for key, value in rounded.items()}
+
+
+def fused(rankings: Iterable[tuple[Mapping[int, int], float]]) -> dict[int, float]:
+    """Reciprocal rank fusion of (key -> place, share): key -> score, 1 if it is first in all. Empty rankings do not count."""
+    ranked = [(ranking, share) for ranking, share in rankings if ranking]
     whole = sum(share for _, share in ranked)
     scores: defaultdict[int, float] = defaultdict(float)
-    for keys, share in ranked:
-        for place, key in enumerate(keys):
+    for ranking, share in ranked:
+        for key, place in ranking.items():
             scores[key] += share / whole * (FUSION + 1) / (FUSION + 1 + place)
     return dict(scores)
+
+
+def _spread(pks: Sequence[int], scores: Mapping[int, float], most: int) -> list[int]:
+    """`most` of the modules, in their order: each time the one with the largest score / (1 + how often it has been said).
+
+    How often: the sum over those taken of the cosine of what both say, to the eighth power: 1 if the same, else hardly any.
+    """
+    if len(pks) <= most:
+        return list(pks)
+    vectors = np.zeros((len(pks), VECTOR_SIZE), dtype=np.float32)
+    place = {pk: i for i, pk in enumerate(pks)}
+    for pk, vector in ModuleVector.objects.filter(pk__in=pks).values_list("pk", "about"):
+        vectors[place[pk]] = vector
+    values = np.array([scores[pk] for pk in pks])
+    said = np.zeros(len(pks))
+    taken: list[int] = []
+    for _ in range(most):
+        gain = values / (1 + said)
+        gain[taken] = -1
+        best = int(gain.argmax())
+        taken.append(best)
+        said += np.maximum(vectors @ vectors[best], 0) ** 8
+    return [pks[i] for i in sorted(taken)]
 
 
 def _by_meaning(rows: ModuleQuerySet, examples: Sequence[Example]) -> dict[int, float]:

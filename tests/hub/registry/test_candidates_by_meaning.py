@@ -9,7 +9,7 @@ import pytest
 from composer.examples import Example
 from hub.registry.models import BaseModel, Module, ModuleVector, Revision
 from hub.registry.services import candidates_for, rank_modules
-from hub.registry.services.candidates import fused
+from hub.registry.services.candidates import fused, places
 from hub.registry.services.vectors import fill_vectors
 
 CREATURES = [
@@ -103,8 +103,25 @@ def test_private_deleted_foreign_and_unusable_modules_never_appear(
 
 
 def test_reciprocal_rank_fusion() -> None:
-    scores = fused([([1, 2, 3], 0.8), ([2], 0.2)])
+    scores = fused([({1: 0, 2: 1, 3: 2}, 0.8), ({2: 0}, 0.2)])
     assert scores[1] == 0.8
     assert scores[2] == pytest.approx(0.8 * 11 / 12 + 0.2)
     assert scores[3] == pytest.approx(0.8 * 11 / 13)
-    assert fused([([7], 0.2), ([], 0.8)]) == {7: 1.0}
+    assert fused([({7: 0}, 0.2), ({}, 0.8)]) == {7: 1.0}
+    assert places({1: 0.3, 2: 0.5, 3: 0.50001}) == {2: 0, 3: 0, 1: 1}
+
+
+@pytest.mark.usefixtures("modules")
+def test_many_modules_that_say_the_same_leave_room_for_others(base_model: BaseModel, alice: Any) -> None:
+    head = Module.objects.get(name="animals").head
+    vector = Module.objects.get(name="animals").vector.about
+    for number in range(100):
+        module = Module.objects.create(
+            namespace=alice.namespace, name=f"animals{number}", base_model=base_model, head=head
+        )
+        ModuleVector.objects.create(module=module, about=vector)
+    found = rank_modules(base_model, alice, CREATURES)
+    assert len(found) == 64
+    assert {"lamps", "sums", "currency"} <= {candidate.revision.module.name for candidate in found}
+    assert any(candidate.revision.module.name.startswith("animals") for candidate in found[:2])
+    assert [c.score for c in found] == sorted((c.score for c in found), reverse=True)
