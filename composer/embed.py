@@ -3,8 +3,8 @@
     embedder = load_embedder(folder)
     vectors = embedder.embed(["Finds the animal in a list of words."])  # [1, 384], length 1: a dot product is a cosine
 
-A text's vector depends on that text alone, not on those embedded with it. Six layers at these lengths take some 5 ms a
-sentence, and importing torch would take longer than embedding a thousand of them.
+A text's vector depends on that text alone, not on those embedded with it. A module's words took 40 ms on one slow, busy core,
+and loading the model 0.15 s, where importing torch takes seconds.
 """
 
 from collections import Counter

@@ -28,7 +28,7 @@ def without_vector() -> ModuleQuerySet:
 def fill_vectors(*, seconds: float = float("inf")) -> int:
     """How many missing vectors were made. Stops after `seconds`; any number of processes may do it at once.
 
-    A module stays locked while its vector is made (some 20 ms), so that the vector fits what the module says.
+    A module stays locked while its vector is made (some 40 ms), so that the vector fits what the module says.
     """
     model = embedder()
     made, end = 0, time.monotonic() + seconds
