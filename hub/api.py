@@ -75,6 +75,13 @@ class SignedIn(ScopePermission):
         return bool(request.user.is_authenticated) and super().has_permission(request, view)
 
 
+class MayAsk(permissions.BasePermission):
+    """For questions that are too long for an address and so are POSTs: any account, and a token of any scope."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return bool(request.user.is_authenticated)
+
+
 class SafeJSONParser(JSONParser):
     """JSON that is nested too deep, or holds NaN or half a character, is the sender's mistake: 400, never 500."""
 

@@ -6,6 +6,7 @@ from celery import Celery
 
 from hub import broker  # noqa: F401 (makes "hubfiles://" known)
 from hub.jobs.presence import Pulse
+from hub.registry.pulse import VectorPulse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
 
@@ -13,3 +14,4 @@ app = Celery("hub")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(Pulse)  # the worker's parent says that it lives, and sweeps
+app.steps["worker"].add(VectorPulse)  # and asks for the vectors that modules lack

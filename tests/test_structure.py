@@ -15,6 +15,7 @@ TORCH_FREE = {
     "composer.examples",
     "composer.prompts",
     "composer.adapter_files",
+    "composer.embed",
 }
 TORCH_FREE |= {"composer.adapter_config", "composer.safetensors_file", "composer.strict_json"}
 APPS = {  # app -> apps of the hub it may import

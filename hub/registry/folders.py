@@ -37,16 +37,7 @@ def load_folder(folder: Path, *, user: User, trusted: bool = False) -> tuple[Rev
     files = _files(folder)
     about = _about(folder)
     name = _text(about, "name") or folder.name
-    metadata = ModuleMetadata(
-        summary=_text(about, "summary"),
-        task=_text(about, "task"),
-        tags=_texts(about, "tags"),
-        languages=_texts(about, "languages"),
-        license=_text(about, "license"),
-        dataset=_text(about, "dataset")[:200],
-        prompt_template=_text(about, "prompt_template", strip=False),
-        base_model=_text(about, "base_model"),
-    )
+    metadata = module_words(folder)
     module = Module.objects.filter(namespace=user.namespace, name__iexact=name, deleted_at=None).first()
     if module is not None and module.head is not None and _same(module.head, files):
         wanted = metadata.or_else(metadata_of(module))
@@ -63,6 +54,21 @@ def load_folder(folder: Path, *, user: User, trusted: bool = False) -> tuple[Rev
         create=module is None,
     )
     return revision, True
+
+
+def module_words(folder: Path) -> ModuleMetadata:
+    """What the folder's module.json says about the module. Raises PublishError if it is no JSON."""
+    about = _about(folder)
+    return ModuleMetadata(
+        summary=_text(about, "summary"),
+        task=_text(about, "task"),
+        tags=_texts(about, "tags"),
+        languages=_texts(about, "languages"),
+        license=_text(about, "license"),
+        dataset=_text(about, "dataset")[:200],
+        prompt_template=_text(about, "prompt_template", strip=False),
+        base_model=_text(about, "base_model"),
+    )
 
 
 def module_folders(root: Path) -> list[Path]:

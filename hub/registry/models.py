@@ -11,8 +11,10 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
+from pgvector.django import HnswIndex, VectorField
 
 SHORT_COMMIT = 8  # hex digits shown to people
+VECTOR_SIZE = 384  # of the sentence model, composer.embed
 
 
 class BaseModel(models.Model):
@@ -108,6 +110,23 @@ class Module(models.Model):
 
     def can_write(self, user: object) -> bool:
         return self.deleted_at is None and self.namespace.can_write(user)
+
+
+class ModuleVector(models.Model):
+    """What a module is about, as vectors of length 1. Made by a worker; gone as soon as the module says something else.
+
+    about: of its name, summary, task, tags, prompt template and card.
+    """
+
+    module = models.OneToOneField(Module, on_delete=models.CASCADE, primary_key=True, related_name="vector")
+    about = VectorField(dimensions=VECTOR_SIZE)
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [HnswIndex(name="module_about", fields=["about"], opclasses=["vector_cosine_ops"])]
+
+    def __str__(self) -> str:
+        return f"vector of module {self.module_id}"
 
 
 class Revision(models.Model):

@@ -7,6 +7,8 @@ from rest_framework import serializers
 from hub.registry.models import BaseModel, Evaluation
 from hub.registry.services import ModuleMetadata, split_list
 
+MAX_FIT_EXAMPLES = 100
+
 
 class WordsField(serializers.ListField):
     """A list of words; also one text with commas, or a repeated form field."""
@@ -171,6 +173,36 @@ class RevisionCreateSerializer(MetadataSerializer):
         child=serializers.FileField(allow_empty_file=True, max_length=300), allow_empty=False, max_length=200
     )
     message = serializers.CharField(required=False, allow_blank=True, max_length=200)
+
+
+class FitExampleSerializer(serializers.Serializer[Any]):
+    input = serializers.CharField(trim_whitespace=False)
+    output = serializers.CharField(trim_whitespace=False)
+
+
+class FitRequestSerializer(serializers.Serializer[Any]):
+    """A task, told by a few of its rows."""
+
+    base_model = serializers.CharField(max_length=200, help_text="Id of a registered base model.")
+    examples = FitExampleSerializer(many=True, help_text=f"1 to {MAX_FIT_EXAMPLES} of its rows.")
+
+
+class FitItemSerializer(ModuleItemSerializer):
+    """A module that may help."""
+
+    score = serializers.FloatField(
+        help_text="1: first by meaning and by words; 0: neither ranking knows it, it follows by downloads."
+    )
+    similarity = serializers.FloatField(
+        allow_null=True, help_text="Cosine of what the examples and the module are about; null if not known."
+    )
+
+
+class FitSerializer(serializers.Serializer[Any]):
+    ranked_by = serializers.ChoiceField(
+        choices=["meaning and words", "words"], help_text="Words alone where the hub has no sentence model."
+    )
+    results = FitItemSerializer(many=True)
 
 
 class ErrorSerializer(serializers.Serializer[Any]):

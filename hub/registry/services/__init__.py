@@ -1,7 +1,7 @@
 """Everything that the rest of the hub does with modules. Import from here."""
 
 from hub.registry.services.base_models import find_base_model, register_base_model
-from hub.registry.services.candidates import candidates_for
+from hub.registry.services.candidates import Candidate, candidates_for, rank_modules
 from hub.registry.services.downloads import count_download
 from hub.registry.services.errors import Problem, PublishError, RegistryError
 from hub.registry.services.materialize import materialize
@@ -11,6 +11,7 @@ from hub.registry.services.publish import EvaluationData, publish_revision
 from hub.registry.services.refs import find_file, find_module, find_revision, resolve_module_ref
 
 __all__ = [
+    "Candidate",
     "EvaluationData",
     "ModuleMetadata",
     "Problem",
@@ -26,6 +27,7 @@ __all__ = [
     "materialize",
     "metadata_of",
     "publish_revision",
+    "rank_modules",
     "register_base_model",
     "require_write",
     "resolve_module_ref",

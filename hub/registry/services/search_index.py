@@ -6,7 +6,7 @@ import unicodedata
 from django.contrib.postgres.search import SearchVector
 from django.db.models import Value
 
-from hub.registry.models import Module
+from hub.registry.models import Module, ModuleVector
 
 CONFIG = "hub"  # english, with accents removed; made in the first migration
 MAX_CARD = 50_000  # characters of the card that are indexed
@@ -19,7 +19,7 @@ def plain(text: str) -> str:
 
 
 def refresh_search(module: Module) -> None:
-    """Write the module's search_vector and search_text from its present values."""
+    """Write the module's search_vector and search_text from its present values. A worker makes its ModuleVector anew."""
     head = module.head
     name = f"{module.name} {re.sub(r'[-_.]+', ' ', module.name)} {module.namespace.name}"
     about = " ".join([module.summary, module.task.replace("_", " "), module.task, *module.tags])
@@ -41,3 +41,4 @@ def refresh_search(module: Module) -> None:
     Module.objects.filter(pk=module.pk).update(
         search_vector=vector, search_text=plain(f"{name} {about}")[:600]
     )
+    ModuleVector.objects.filter(module=module).delete()

@@ -1,5 +1,6 @@
 """A base model of two layers, adapters that fit it, and modules of alice. No torch."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,21 @@ def publish(adapter: Path) -> Callable[..., Revision]:
             private=private,
             **options,
         )
+
+    return make
+
+
+@pytest.fixture
+def publish_other(adapter: Path, tmp_path: Path, publish: Any) -> Callable[..., Revision]:
+    """As publish, but every module's adapter is another one."""
+    made: list[Path] = []
+
+    def make(user: Any, name: str, **options: Any) -> Revision:
+        folder = write_adapter(tmp_path / f"adapter{len(made)}", lora_alpha=9 + len(made))
+        if (adapter / "README.md").exists():
+            shutil.copy(adapter / "README.md", folder)
+        made.append(folder)
+        return publish(user, name, folder=folder, **options)
 
     return make
 

@@ -73,6 +73,7 @@ class Command(BaseCommand):
             self._say(f"first account made: {account[0]}")
         if not skip_content:
             prepare.base_model(self._say)
+            prepare.embedding_model(self._say)
             prepare.starter_modules(self._say)
         connections.close_all()
         return account

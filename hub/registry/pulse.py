@@ -1,0 +1,56 @@
+"""A thread in the worker's parent that sees to the modules without a vector: new ones, changed ones, forgotten ones."""
+
+import logging
+import threading
+from typing import Any
+
+from celery import bootsteps
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+PULSE = 4.0  # seconds
+PATIENCE = 16  # seconds: how long a message counts before it is sent again
+
+log = logging.getLogger(__name__)
+
+
+def ask_for_vectors() -> bool:
+    """Send one message if modules lack a vector and the hub has a sentence model; whether one was sent."""
+    from hub.registry import embedding_model
+    from hub.registry.services.vectors import without_vector
+    from hub.registry.tasks import fill_vectors
+
+    if not embedding_model.is_prepared(settings.HUB_DATA) or not without_vector().exists():
+        return False
+    try:
+        fill_vectors.apply_async(retry=False, ignore_result=True, expires=PATIENCE)
+    except Exception as error:  # noqa: BLE001  each transport fails with classes of its own
+        log.warning("vectors of modules wait, the broker does not answer: %s", error)
+        return False
+    return True
+
+
+class VectorPulse(bootsteps.StartStopStep):
+    """Add it with `app.steps["worker"].add(VectorPulse)`."""
+
+    def __init__(self, parent: Any, **kwargs: Any) -> None:
+        super().__init__(parent, **kwargs)
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self._run, name="vector-pulse", daemon=True)
+
+    def start(self, parent: Any) -> None:
+        self.thread.start()
+
+    def stop(self, parent: Any) -> None:
+        self.stopped.set()
+        self.thread.join(timeout=2)
+
+    def _run(self) -> None:
+        wait = PULSE
+        while not self.stopped.wait(wait):
+            try:
+                wait = PATIENCE if ask_for_vectors() else PULSE
+            except DatabaseError as error:
+                log.warning("the database does not answer about vectors: %s", error)
+            finally:
+                connection.close()  # never held over a fork
