@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from composer.adapter_config import MAX_RANK
 from composer.adapters import Adapter
 from composer.arms import Arm, ArmSpec, judge, measure_arms
 from composer.base_model import BaseModel
@@ -200,9 +201,9 @@ class _Run:
             small = small.rounded(STORED)
             alone = Evaluator(self.base, [small], dtype=torch.float32, pulse=self.pulse)
             small_loss = float(alone.mean_losses(np.ones((1, 1)), self.rows)[0])
-            if rank >= exact.rank or not small_loss > loss + RANK_COST * max(1.0, loss):
+            if rank >= min(exact.rank, MAX_RANK) or not small_loss > loss + RANK_COST * max(1.0, loss):
                 break
-            rank *= 2
+            rank = min(2 * rank, MAX_RANK)  # a hub takes no adapter of a higher one
         self.lap("write")
         return small, error, small_loss
 
