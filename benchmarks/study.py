@@ -22,7 +22,24 @@ from typing import Any
 import numpy as np
 
 from benchmarks.study_table import summarise, table
-from benchmarks.study_variants import FIXED, RULES, SEARCHES, VARIANTS, Array, Trajectory, follow, probe
+from benchmarks.study_variants import (
+    BOUND,
+    BUDGET,
+    FIXED,
+    FROM_LIBRARY,
+    KEPT,
+    LIBRARY_EARLY,
+    LIBRARY_SINGLE,
+    PENALTY,
+    RULES,
+    SEARCHES,
+    SELECTION,
+    VARIANTS,
+    Array,
+    Trajectory,
+    follow,
+    probe,
+)
 from benchmarks.tasks import encode, load_adapters, read_record, read_task, task_names
 from composer.adapters import Adapter
 from composer.base_model import BaseModel, load_base_model
@@ -30,6 +47,8 @@ from composer.batches import length_of, pack_rows
 from composer.decode import row_results
 from composer.evaluator import PACK_TOKENS, Evaluator
 from composer.prompts import DEFAULT_TEMPLATE, EncodedRow
+from composer.search.probe import ProbeSearch
+from composer.select import select_modules
 
 EXAMPLES, MODULES = 5, 20
 TOGETHER = 4  # candidates of one forward
@@ -100,6 +119,10 @@ class Run:
         self.count = len(self.adapters)
         self.evaluators = {m: Evaluator(base, self.adapters, method=m) for m in ("deltas", "factors")}
         self.evaluators["placebo"] = Evaluator(base, [random_like(a, draw) for a in self.adapters])
+        # In the order of the draw, the 20 first: the search may not know which modules the others have.
+        order = random.permutation(len(library))
+        self.library = [library[i] for i in order]
+        self.evaluators["library"] = Evaluator(base, self.library)
         self.known: dict[tuple[str, bytes], Array] = {}
         self.paths: dict[str, Trajectory] = {}
 
@@ -117,7 +140,9 @@ class Run:
                     lines.append(
                         {
                             "variant": variant,
-                            "modules": [a.name for a in self.adapters],
+                            "modules": [
+                                a.name for a in (self.library if method == "library" else self.adapters)
+                            ],
                             "weights": weights[i].round(6).tolist(),
                             "evaluations": found[variant][2],
                             "few_shot": float(few[i].mean()),
@@ -138,6 +163,13 @@ class Run:
         """The method, the weights that a variant ends with, and how many evaluations it took."""
         if variant in RULES:
             return "deltas", RULES[variant](self.path("probe")), self.path("probe").candidates.shape[0]
+        if variant in FROM_LIBRARY:
+            chosen, path = self.choose_and_search()
+            if variant == LIBRARY_SINGLE:
+                return "library", np.eye(len(self.library))[chosen], SELECTION
+            # The probes of those kept were paid for by the selection.
+            stop = KEPT + 30 - SELECTION if variant == LIBRARY_EARLY else len(path.candidates)
+            return "library", path.best(stop), SELECTION + stop - KEPT
         if variant in SEARCHES:
             path = self.path(variant)
             return SEARCHES[variant][0], path.best(), len(path.candidates)
@@ -153,6 +185,27 @@ class Run:
         search.ask()
         search.tell(np.append(0.0, alone))
         return "deltas", search.ask()[0], self.count
+
+    def choose_and_search(self) -> tuple[int, Trajectory]:
+        """The best single module of the library by successive halving, and the search over the best ten, 40 evaluations in
+        all; candidates are weights of the whole library."""
+        if "library" not in self.paths:
+            evaluator, count = self.evaluators["library"], len(self.library)
+            selection = select_modules(evaluator, self.few, most=KEPT, budget=SELECTION)
+            self.alone = np.array(selection.losses)
+            kept = selection.kept
+            search = ProbeSearch(
+                count=len(kept), budget=BUDGET - SELECTION + len(kept), seed=0, bound=BOUND, penalty=PENALTY
+            )
+
+            def whole(candidates: Array) -> Array:
+                wide = np.zeros((len(candidates), count))
+                wide[:, kept] = candidates
+                return wide
+
+            path = follow(search, lambda asked: self.losses("library", whole(asked)))
+            self.paths["library"] = Trajectory(whole(path.candidates), path.losses, path.objectives)
+        return int(np.nanargmin(self.alone)), self.paths["library"]
 
     def path(self, name: str) -> Trajectory:
         if name not in self.paths:

@@ -76,7 +76,13 @@ RULES: dict[str, Callable[[Trajectory], Array]] = {
     "probe, stopped at 30": lambda path: path.best(30),
 }
 FIXED = ("base", "best single", "uniform", "softmax of the probes", "placebo")
-VARIANTS = (*FIXED, *SEARCHES, *RULES)
+# Not from the 20 modules drawn, but from the whole library, its selection paid for out of the same 40 evaluations.
+LIBRARY = "probe, from the library"
+LIBRARY_EARLY = "probe, from the library, stopped at 30"
+LIBRARY_SINGLE = "best single of the library"
+FROM_LIBRARY = (LIBRARY, LIBRARY_EARLY, LIBRARY_SINGLE)
+SELECTION, KEPT = 20, 10  # evaluations spent on choosing, modules left
+VARIANTS = (*FIXED, *SEARCHES, *RULES, *FROM_LIBRARY)
 
 
 def follow(search: Search, losses_of: Callable[[Array], Array]) -> Trajectory:

@@ -62,12 +62,12 @@ def test_noise_widens_the_interval_around_zero() -> None:
 
 
 def test_the_flops_to_the_published_loss_count_tokens_and_head() -> None:
-    reached = summarise(record(0.8))["reached"]
+    reached = summarise(record(0.8))["reached"]["probe"]
     body, head = 106.2e6, 28.3e6
     share = 25 * (500 * body + 20 * head) / (40 * 1000 * (body + head))
     assert reached["median_evaluations"] == 25
     assert reached["median_share_of_flops"] == pytest.approx(share)
-    assert summarise(record(1.2))["reached"]["never"] == TASKS * DRAWS
+    assert summarise(record(1.2))["reached"]["probe"]["never"] == TASKS * DRAWS
 
 
 def test_tasks_are_resampled_before_their_draws() -> None:
