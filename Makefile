@@ -1,7 +1,7 @@
 # make run      start the hub on http://127.0.0.1:8000        HUB_PORT=8001 HUB_DATA=/srv/hub make run
 # make test     everything, browser tests included            make test ARGS="tests/hub -k token"
 # make check    formatting, lint, types, tests
-# make starter  train the starter modules again               make starter DATA=folder/of/jsonl
+# make starter  train the starter modules that are missing    make starter DATA=folder/of/jsonl
 
 PYTHON ?= python3
 VENV := .venv
@@ -40,8 +40,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 starter: $(VENV)/.run
-	@test -n "$(DATA)" || { echo "Say where the rows are: make starter DATA=folder"; exit 2; }
-	$(BIN)/python starter/train.py --data "$(DATA)" $(ARGS)
+	$(BIN)/python starter/train.py $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 # A stamp says which requirements were installed; a change of the file installs again.
 $(VENV)/.run: requirements.txt | $(BIN)/python
