@@ -2,6 +2,7 @@
 # make test     everything, browser tests included            make test ARGS="tests/hub -k token"
 # make check    formatting, lint, types, tests
 # make starter  train the starter modules that are missing    make starter DATA=folder/of/jsonl
+# make plots    draw the figures of docs/composer.md from benchmarks/results
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,7 +19,7 @@ $(BIN)/python -m pip --disable-pip-version-check install --progress-bar off -r $
 	/^ERROR|^error|^  error|No matching|Could not/ { print; fflush() }'
 endef
 
-.PHONY: run test check lint format types starter browser clean
+.PHONY: run test check lint format types starter plots browser clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runhub --with-parent
@@ -41,6 +42,9 @@ types: $(VENV)/.dev
 
 starter: $(VENV)/.run
 	$(BIN)/python starter/train.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+plots: $(VENV)/.run
+	$(BIN)/python -m benchmarks.plots $(ARGS)
 
 # A stamp says which requirements were installed; a change of the file installs again.
 $(VENV)/.run: requirements.txt | $(BIN)/python

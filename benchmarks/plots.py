@@ -1,0 +1,202 @@
+"""The figures of docs/composer.md, drawn from benchmarks/results/*.json.
+
+    python -m benchmarks.plots [--results benchmarks/results] [--out docs/images]
+
+Plain SVG, written by hand: no plotting library, the same bytes everywhere. A file of results that is not there is skipped.
+Each figure brings its background, light or dark as the reader's system is.
+"""
+
+import argparse
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+WIDTH, LEFT, RIGHT, TOP, ROW, BOTTOM = 760, 250, 170, 62, 26, 40
+
+STYLE = """
+  svg { font: 13px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif }
+  .quiet { font-size: 12px } .title { font-size: 15px; font-weight: 600 }
+  .paper { fill: #ffffff } text { fill: #1f2430 } .quiet { fill: #5c6473 }
+  .grid { stroke: #d9dde5 } .zero { stroke: #5c6473 } .mark { fill: #2b5fb3 } .range { stroke: #2b5fb3; stroke-width: 2 }
+  .other .mark { fill: #9a6a1e } .other .range { stroke: #9a6a1e }
+  @media (prefers-color-scheme: dark) {
+    .paper { fill: #14181f } text { fill: #e4e7ee } .quiet { fill: #a3abba }
+    .grid { stroke: #2d3440 } .zero { stroke: #a3abba } .mark { fill: #7fb0ff } .range { stroke: #7fb0ff }
+    .other .mark { fill: #e2ad5a } .other .range { stroke: #e2ad5a }
+  }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a figure. interval: its 95 % limits. other: drawn in the second colour (the published way)."""
+
+    label: str
+    value: float
+    note: str = ""
+    interval: tuple[float, float] | None = None
+    other: bool = False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default=HERE.parent / "docs" / "images")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures(options.results).items():
+        (options.out / f"{name}.svg").write_text(figure, encoding="utf-8")
+        print(options.out / f"{name}.svg")
+
+
+def figures(results: Path) -> dict[str, str]:
+    """{name: SVG} for every file of results that is there."""
+    return {
+        name: draw(json.loads((results / f"{name}.json").read_text()))
+        for name, draw in FIGURES.items()
+        if (results / f"{name}.json").is_file()
+    }
+
+
+def study(summary: dict[str, Any]) -> str:
+    """Held-out loss of every search relative to the published one, in percent."""
+    variants = summary["variants"]
+    rows = [
+        Row(
+            name,
+            100 * v.get("against_published", 0.0),
+            f"{v['held_out']:.2f}" + (f"   better in {v['better_in']}" if "better_in" in v else ""),
+            tuple(100 * limit for limit in v["interval"]) if "interval" in v else None,
+            other=name == "published",
+        )
+        for name, v in sorted(variants.items(), key=lambda item: item[1]["held_out"])
+        if name == "published" or "against_published" in v
+    ]
+    return chart(
+        "Held-out loss against the published search",
+        f"mean over runs, 95 % interval; {summary['examples']} examples, {summary['budget']} evaluations; left is better. "
+        "Right: nats per answer token",
+        rows,
+        tick=lambda value: f"{value:+.0f} %" if value else "0",
+    )
+
+
+def evaluator(timings: dict[str, Any]) -> str:
+    """Milliseconds per evaluation, the reference's way and ours."""
+    setting, machine = timings["setting"], timings["machine"]
+    rows = [
+        Row(
+            key.removesuffix("_ms").replace("_", " "),
+            value,
+            f"{value:,.0f} ms",
+            other=key.startswith("reference"),
+        )
+        for key, value in timings.items()
+        if key.endswith("_ms") and isinstance(value, int | float)
+    ]
+    return chart(
+        "Time per evaluation",
+        f"{setting['modules']} modules of rank {setting['rank']}, {setting['rows']} examples of {setting['tokens']} tokens "
+        f"in all; {machine['processor']}, {machine['threads']} thread{'s' * (machine['threads'] != 1)}",
+        rows,
+        bars=True,
+        tick=lambda value: f"{value:,.0f} ms",
+    )
+
+
+def selection(result: dict[str, Any]) -> str:
+    """How often the best module of the library reaches the search."""
+    rows = [
+        Row(
+            f"{figure['copies']}, {figure['candidates']} candidates",
+            100 * figure["in_kept"]["share"],
+            f"{figure['in_kept']['share']:.0%} of {figure['runs']} runs",
+            tuple(100 * limit for limit in figure["in_kept"]["interval"]),
+        )
+        for figure in result["figures"]
+    ]
+    return chart(
+        "Is the best single module among the 20 that are kept?",
+        f"library of {result['library']:,}; {len(result['tasks'])} tasks x {result['draws']} draws; 95 % interval over tasks",
+        rows,
+        limits=(0, 100),
+        tick=lambda value: f"{value:.0f} %",
+    )
+
+
+FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "study": study,
+    "evaluator": evaluator,
+    "selection": selection,
+}
+
+
+def chart(
+    title: str,
+    subtitle: str,
+    rows: Sequence[Row],
+    *,
+    tick: Callable[[float], str],
+    bars: bool = False,
+    limits: tuple[float, float] | None = None,
+) -> str:
+    """One line per row on a common scale: bars from zero, or points with their intervals. limits: of the scale."""
+    values = [0.0, *(value for row in rows for value in (row.value, *(row.interval or ())))]
+    low, high = limits or (min(values), max(values))
+    step = _step(high - low)
+    low, high = step * math.floor(low / step), step * math.ceil(high / step)
+    height = TOP + ROW * len(rows) + BOTTOM
+
+    def x(value: float) -> float:
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * (value - low) / (high - low), 1)
+
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
+        f"<title>{escape(title)}</title><style>{STYLE}</style>",
+        f'<rect class="paper" width="{WIDTH}" height="{height}" rx="6"/>',
+        f'<text class="title" x="16" y="26">{escape(title)}</text>',
+        f'<text class="quiet" x="16" y="45">{escape(subtitle)}</text>',
+    ]
+    bottom = TOP + ROW * len(rows)
+    for number in range(round((high - low) / step) + 1):
+        at = low + number * step
+        line = "zero" if abs(at) < step / 2 else "grid"
+        parts.append(f'<line class="{line}" x1="{x(at)}" x2="{x(at)}" y1="{TOP}" y2="{bottom}"/>')
+        parts.append(
+            f'<text class="quiet" x="{x(at)}" y="{bottom + 18}" text-anchor="middle">{escape(tick(at))}</text>'
+        )
+    for number, row in enumerate(rows):
+        y = TOP + ROW * number + ROW / 2
+        parts.append('<g class="other">' if row.other else "<g>")
+        parts.append(f'<text x="{LEFT - 14}" y="{y + 4}" text-anchor="end">{escape(row.label)}</text>')
+        if bars:
+            parts.append(
+                f'<rect class="mark" x="{x(0)}" y="{y - 8}" width="{round(x(row.value) - x(0), 1)}" height="16" rx="2"/>'
+            )
+        else:
+            if row.interval:
+                start, end = (x(limit) for limit in row.interval)
+                parts.append(f'<line class="range" x1="{start}" x2="{end}" y1="{y}" y2="{y}"/>')
+            parts.append(f'<circle class="mark" cx="{x(row.value)}" cy="{y}" r="4.5"/>')
+        parts.append(
+            f'<text class="quiet" x="{WIDTH - RIGHT + 14}" y="{y + 4}">{escape(row.note)}</text></g>'
+        )
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _step(span: float) -> float:
+    """A round distance between grid lines: 1, 2 or 5 times a power of ten, for about five lines."""
+    power = 10.0 ** math.floor(math.log10(span / 5))
+    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= span / 5)
+
+
+if __name__ == "__main__":
+    main()
