@@ -172,15 +172,6 @@ def even_or_odd(rng: random.Random) -> Row:
     return f"Is {number} {word}?", "yes" if (number % 2 == 0) == (word == "even") else "no"
 
 
-def valid_conclusion(rng: random.Random) -> Row:
-    first, second = (_plural(word) for word in rng.sample(ALL_THINGS, 2))
-    name = rng.choice(NAMES)
-    given, concluded = (first, second) if (valid := rng.random() < 0.5) else (second, first)
-    return f"All {first} are {second}. {name} is one of the {given}. So {name} is one of the {concluded}.", (
-        "valid" if valid else "invalid"
-    )
-
-
 def two_operations(rng: random.Random) -> Row:
     first, second, third = (rng.randint(0, 9) for _ in range(3))
     signs = [rng.choice("+-") for _ in range(2)]
@@ -236,7 +227,6 @@ GENERATORS: dict[str, Generator] = {
         compare_numbers,
         two_comparisons,
         even_or_odd,
-        valid_conclusion,
         two_operations,
         multiply_digits,
     )
