@@ -17,6 +17,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 WIDTH, LEFT, RIGHT, TOP, ROW, BOTTOM = 760, 250, 170, 62, 26, 40
+PUBLISHED = "published"
+FAR = 0.6  # a loss so much above the published one would squeeze all others: told in words
 
 STYLE = """
   svg { font: 13px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif }
@@ -59,33 +61,65 @@ def main() -> None:
 def figures(results: Path) -> dict[str, str]:
     """{name: SVG} for every file of results that is there."""
     return {
-        name: draw(json.loads((results / f"{name}.json").read_text()))
-        for name, draw in FIGURES.items()
-        if (results / f"{name}.json").is_file()
+        name: draw(json.loads((results / file).read_text()))
+        for name, (file, draw) in FIGURES.items()
+        if (results / file).is_file()
     }
 
 
 def study(summary: dict[str, Any]) -> str:
-    """Held-out loss of every search relative to the published one, in percent."""
-    variants = summary["variants"]
+    """Held-out loss of every way to find weights, relative to the published search, in percent."""
+    rows, far = [], ""
+    for name, v in sorted(summary["variants"].items(), key=lambda item: item[1]["held_out"]):
+        change = v.get("against_published", 0.0)
+        if name != PUBLISHED and "interval" not in v:
+            continue
+        if change > FAR:
+            far += f"; beyond: {name}, {v['held_out']:.1f}"
+            continue
+        note = f"{v['held_out']:.2f}"
+        if "better_in" in v:
+            note += "   better in {} of {}".format(*v["better_in"])
+        rows.append(Row(name, 100 * change, note, _percent(v.get("interval")), name == PUBLISHED))
+    return chart(
+        "Held-out loss against the published search",
+        f"{_study_setting(summary)}; left is better. Right: nats per answer token{far}",
+        rows,
+        tick=_signed,
+    )
+
+
+def accuracy(summary: dict[str, Any]) -> str:
+    """Exact match on held-out rows, in points above the published search."""
     rows = [
         Row(
             name,
-            100 * v.get("against_published", 0.0),
-            f"{v['held_out']:.2f}" + (f"   better in {v['better_in']}" if "better_in" in v else ""),
-            tuple(100 * limit for limit in v["interval"]) if "interval" in v else None,
-            other=name == "published",
+            100 * v.get("exact_gain", 0.0),
+            f"{v['exact_match']:.1%}",
+            _percent(v.get("exact_interval")),
+            name == PUBLISHED,
         )
-        for name, v in sorted(variants.items(), key=lambda item: item[1]["held_out"])
-        if name == "published" or "against_published" in v
+        for name, v in sorted(summary["variants"].items(), key=lambda item: -item[1].get("exact_match", 0))
+        if "exact_gain" in v or (name == PUBLISHED and "exact_match" in v)
     ]
     return chart(
-        "Held-out loss against the published search",
-        f"mean over runs, 95 % interval; {summary['examples']} examples, {summary['budget']} evaluations; left is better. "
-        "Right: nats per answer token",
+        "Held-out exact match against the published search, in points",
+        f"{_study_setting(summary)}; right is better",
         rows,
-        tick=lambda value: f"{value:+.0f} %" if value else "0",
+        tick=_signed,
     )
+
+
+def _study_setting(summary: dict[str, Any]) -> str:
+    return f"mean over runs, 95 % interval; {summary['examples']} examples, {summary['budget']} evaluations"
+
+
+def _percent(interval: Sequence[float] | None) -> tuple[float, float] | None:
+    return (100 * interval[0], 100 * interval[1]) if interval else None
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.0f} %" if value else "0"
 
 
 def evaluator(timings: dict[str, Any]) -> str:
@@ -118,7 +152,7 @@ def selection(result: dict[str, Any]) -> str:
             f"{figure['copies']}, {figure['candidates']} candidates",
             100 * figure["in_kept"]["share"],
             f"{figure['in_kept']['share']:.0%} of {figure['runs']} runs",
-            tuple(100 * limit for limit in figure["in_kept"]["interval"]),
+            _percent(figure["in_kept"]["interval"]),
         )
         for figure in result["figures"]
     ]
@@ -131,10 +165,12 @@ def selection(result: dict[str, Any]) -> str:
     )
 
 
-FIGURES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "study": study,
-    "evaluator": evaluator,
-    "selection": selection,
+# name -> (file of results, figure)
+FIGURES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "study": ("study.json", study),
+    "accuracy": ("study.json", accuracy),
+    "evaluator": ("evaluator.json", evaluator),
+    "selection": ("selection.json", selection),
 }
 
 
@@ -149,7 +185,7 @@ def chart(
 ) -> str:
     """One line per row on a common scale: bars from zero, or points with their intervals. limits: of the scale."""
     values = [0.0, *(value for row in rows for value in (row.value, *(row.interval or ())))]
-    low, high = limits or (min(values), max(values))
+    low, high = limits or (min(values), max(*values, 1e-9))  # nothing but zeros still has a scale
     step = _step(high - low)
     low, high = step * math.floor(low / step), step * math.ceil(high / step)
     height = TOP + ROW * len(rows) + BOTTOM
