@@ -69,13 +69,13 @@ def figures(results: Path) -> dict[str, str]:
 
 def study(summary: dict[str, Any]) -> str:
     """Held-out loss of every way to find weights, relative to the published search, in percent."""
-    rows, far = [], ""
+    rows, far = [], []
     for name, v in sorted(summary["variants"].items(), key=lambda item: item[1]["held_out"]):
         change = v.get("against_published", 0.0)
         if name != PUBLISHED and "interval" not in v:
             continue
         if change > FAR:
-            far += f"; beyond: {name}, {v['held_out']:.1f}"
+            far.append(f"{name} {v['held_out']:.2f}")
             continue
         note = f"{v['held_out']:.2f}"
         if "better_in" in v:
@@ -83,9 +83,10 @@ def study(summary: dict[str, Any]) -> str:
         rows.append(Row(name, 100 * change, note, _percent(v.get("interval")), name == PUBLISHED))
     return chart(
         "Held-out loss against the published search",
-        f"{_study_setting(summary)}; left is better. Right: nats per answer token{far}",
+        f"{_study_setting(summary)}; left is better. Right: nats per answer token",
         rows,
-        tick=_signed,
+        tick=lambda value: f"{value:+.0f} %" if value else "0",
+        foot=f"Too far right to be drawn: {', '.join(far)}" if far else "",
     )
 
 
@@ -106,7 +107,7 @@ def accuracy(summary: dict[str, Any]) -> str:
         "Held-out exact match against the published search, in points",
         f"{_study_setting(summary)}; right is better",
         rows,
-        tick=_signed,
+        tick=lambda value: f"{value:+.0f}" if value else "0",
     )
 
 
@@ -116,10 +117,6 @@ def _study_setting(summary: dict[str, Any]) -> str:
 
 def _percent(interval: Sequence[float] | None) -> tuple[float, float] | None:
     return (100 * interval[0], 100 * interval[1]) if interval else None
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.0f} %" if value else "0"
 
 
 def evaluator(timings: dict[str, Any]) -> str:
@@ -182,13 +179,14 @@ def chart(
     tick: Callable[[float], str],
     bars: bool = False,
     limits: tuple[float, float] | None = None,
+    foot: str = "",
 ) -> str:
     """One line per row on a common scale: bars from zero, or points with their intervals. limits: of the scale."""
     values = [0.0, *(value for row in rows for value in (row.value, *(row.interval or ())))]
     low, high = limits or (min(values), max(*values, 1e-9))  # nothing but zeros still has a scale
     step = _step(high - low)
     low, high = step * math.floor(low / step), step * math.ceil(high / step)
-    height = TOP + ROW * len(rows) + BOTTOM
+    height = TOP + ROW * len(rows) + BOTTOM + (ROW if foot else 0)
 
     def x(value: float) -> float:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (value - low) / (high - low), 1)
@@ -225,7 +223,8 @@ def chart(
         parts.append(
             f'<text class="quiet" x="{WIDTH - RIGHT + 14}" y="{y + 4}">{escape(row.note)}</text></g>'
         )
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    parts.append(f'<text class="quiet" x="16" y="{bottom + 48}">{escape(foot)}</text>' if foot else "")
+    return "\n".join([*filter(None, parts), "</svg>"]) + "\n"
 
 
 def _step(span: float) -> float:

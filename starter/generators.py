@@ -1,6 +1,6 @@
 """Tasks whose rows are made here, seeded: own work, CC0. train.py makes them on the fly; no row is stored.
 
-They are simple parts of harder tasks: one swap instead of many, two adjectives, three people, one gap in a day.
+They are simple parts of harder tasks: one swap instead of many, two adjectives, one gap in a day.
 """
 
 import random
@@ -8,14 +8,13 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from composer.examples import Example
-from starter.words import ADJECTIVES, COLOURS, MONTHS, NAMES, NUMBERS, OBJECTS, THINGS
+from starter.words import ADJECTIVES, COLOURS, MONTHS, NAMES, OBJECTS, THINGS
 
 Row = tuple[str, str]  # input, output
 Generator = Callable[[random.Random], Row]
 
 TRAIN_ROWS, VALID_ROWS = 600, 50
 MAX_DRAWS = 20_000  # small tasks have fewer different rows than wanted
-LETTERS = "ABCDE"
 ALL_THINGS = [word for words in THINGS.values() for word in words]
 
 
@@ -35,38 +34,9 @@ def generated_rows(name: str, *, seed: int = 0) -> dict[str, list[Example]]:
     return {"train": examples[valid:], "valid": examples[:valid]}
 
 
-def tool_option(rng: random.Random) -> Row:
-    others = [word for kind, words in THINGS.items() if kind != "tool" for word in words]
-    texts = rng.sample(others, rng.randint(1, 4))
-    right = rng.randint(0, len(texts))
-    texts.insert(right, rng.choice(THINGS["tool"]))
-    options = [f"({LETTERS[number]}) {text}" for number, text in enumerate(texts)]
-    return "\n".join(["Which one is a tool?", "Options:", *options]), f"({LETTERS[right]})"
-
-
 def kind_of_thing(rng: random.Random) -> Row:
     kind = rng.choice(list(THINGS))
     return rng.choice(THINGS[kind]), kind
-
-
-def count_kind(rng: random.Random) -> Row:
-    kind, other = rng.sample(list(THINGS), 2)
-    words = rng.sample(THINGS[kind], rng.randint(0, 4)) + rng.sample(THINGS[other], rng.randint(1, 3))
-    right = sum(word in THINGS[kind] for word in words)
-    rng.shuffle(words)
-    return f"{kind}: {', '.join(words)}", str(right)
-
-
-def add_quantities(rng: random.Random) -> Row:
-    amounts = [rng.randint(1, 5) for _ in range(rng.randint(2, 4))]
-    things = rng.sample(OBJECTS, len(amounts))
-    parts = [_a(t) if n == 1 else f"{NUMBERS[n]} {_plural(t)}" for n, t in zip(amounts, things, strict=True)]
-    return ", ".join(parts[:-1]) + f" and {parts[-1]}", str(sum(amounts))
-
-
-def count_items(rng: random.Random) -> Row:
-    words = rng.sample(ALL_THINGS, rng.randint(1, 9))
-    return ", ".join(words), str(len(words))
 
 
 def sort_words(rng: random.Random) -> Row:
@@ -114,17 +84,6 @@ def free_hours(rng: random.Random) -> Row:
     )
 
 
-def end_of_three(rng: random.Random) -> Row:
-    names = rng.sample(NAMES, 3)  # from the first to the last
-    premises = []
-    for front, back in ((0, 1), (1, 2)):
-        forward = f"{names[front]} came before {names[back]}."
-        premises.append(rng.choice([forward, f"{names[back]} came after {names[front]}."]))
-    rng.shuffle(premises)
-    word, answer = rng.choice([("first", names[0]), ("last", names[2])])
-    return f"{' '.join(premises)} Who came {word}?", answer
-
-
 def one_swap(rng: random.Random) -> Row:
     names, things = rng.sample(NAMES, 3), rng.sample(OBJECTS, 3)
     first, second = rng.sample(range(3), 2)
@@ -157,41 +116,8 @@ def compare_numbers(rng: random.Random) -> Row:
     return f"{left} {sign} {right}", str(left < right if sign == "<" else left > right)
 
 
-def two_comparisons(rng: random.Random) -> Row:
-    parts, values = [], []
-    for _ in range(2):
-        left, right = rng.randint(0, 9), rng.randint(0, 9)
-        parts.append(f"{left} < {right}")
-        values.append(left < right)
-    word = rng.choice(["and", "or"])
-    return f"{parts[0]} {word} {parts[1]}", str(all(values) if word == "and" else any(values))
-
-
-def even_or_odd(rng: random.Random) -> Row:
-    number, word = rng.randint(1, 999), rng.choice(["even", "odd"])
-    return f"Is {number} {word}?", "yes" if (number % 2 == 0) == (word == "even") else "no"
-
-
-def two_operations(rng: random.Random) -> Row:
-    first, second, third = (rng.randint(0, 9) for _ in range(3))
-    signs = [rng.choice("+-") for _ in range(2)]
-    result = first + (second if signs[0] == "+" else -second) + (third if signs[1] == "+" else -third)
-    return f"{first} {signs[0]} {second} {signs[1]} {third} =", str(result)
-
-
-def multiply_digits(rng: random.Random) -> Row:
-    left, right = rng.randint(-9, 9), rng.randint(-9, 9)
-    return f"{left} * {right} =", str(left * right)
-
-
 def _a(word: str) -> str:
     return f"{'an' if word[0] in 'aeio' else 'a'} {word}"
-
-
-def _plural(word: str) -> str:
-    if word.endswith(("s", "x", "ch", "sh")):
-        return word + "es"
-    return word[:-1] + "ies" if word.endswith("y") and word[-2] not in "aeiou" else word + "s"
 
 
 def _day(rng: random.Random) -> date:
@@ -209,25 +135,16 @@ def _hour(hour: int) -> str:
 GENERATORS: dict[str, Generator] = {
     make.__name__: make
     for make in (
-        tool_option,
         kind_of_thing,
-        count_kind,
-        add_quantities,
-        count_items,
         sort_words,
         reverse_list,
         mirror_brackets,
         date_in_digits,
         day_after,
         free_hours,
-        end_of_three,
         one_swap,
         colour_of_object,
         adjective_order,
         compare_numbers,
-        two_comparisons,
-        even_or_odd,
-        two_operations,
-        multiply_digits,
     )
 }

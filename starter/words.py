@@ -86,5 +86,4 @@ ADJECTIVES = {
     ),
 }
 
-NUMBERS = _words("zero one two three four five six seven eight nine ten")
 MONTHS = _words("January February March April May June July August September October November December")

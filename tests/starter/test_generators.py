@@ -11,7 +11,6 @@ import pytest
 from composer.examples import check_examples
 from starter import generators
 from starter.generators import GENERATORS, generated_rows
-from starter.words import THINGS
 from tests.starter import STARTER
 
 PAIRS = {")": "(", "]": "[", "}": "{", ">": "<"}
@@ -55,13 +54,8 @@ def test_answers_are_right():
     """Worked out again from the text of the question, in another way than the generator."""
     rng = random.Random(5)
     for _ in range(200):
-        question, answer = generators.two_operations(rng)
-        assert eval(question.removesuffix(" =")) == int(answer)  # noqa: S307
         question, answer = generators.sort_words(rng)
         assert answer.split() == sorted(question.split())
-        question, answer = generators.tool_option(rng)
-        (line,) = (line for line in question.split("\n") if line.startswith(answer))
-        assert line.removeprefix(f"{answer} ") in THINGS["tool"]
         question, answer = generators.mirror_brackets(rng)
         opened = question.split()[:-1]
         assert [PAIRS[bracket] for bracket in reversed(answer.split())] == opened
