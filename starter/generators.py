@@ -15,7 +15,6 @@ Generator = Callable[[random.Random], Row]
 
 TRAIN_ROWS, VALID_ROWS = 600, 50
 MAX_DRAWS = 20_000  # small tasks have fewer different rows than wanted
-ALL_THINGS = [word for words in THINGS.values() for word in words]
 
 
 def generated_rows(name: str, *, seed: int = 0) -> dict[str, list[Example]]:
