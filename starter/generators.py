@@ -110,9 +110,9 @@ def adjective_order(rng: random.Random) -> Row:
     return f"{thing}: {', '.join(rng.sample(words, 2))}", f"{words[0]} {words[1]} {thing}"
 
 
-def compare_numbers(rng: random.Random) -> Row:
-    left, right, sign = rng.randint(0, 99), rng.randint(0, 99), rng.choice("<>")
-    return f"{left} {sign} {right}", str(left < right if sign == "<" else left > right)
+def last_item(rng: random.Random) -> Row:
+    words = rng.sample(OBJECTS + NAMES, rng.randint(3, 6))
+    return ", ".join(words), words[-1]
 
 
 def _a(word: str) -> str:
@@ -144,6 +144,6 @@ GENERATORS: dict[str, Generator] = {
         one_swap,
         colour_of_object,
         adjective_order,
-        compare_numbers,
+        last_item,
     )
 }
