@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from composer.adapter_files import inspect_adapter
 from composer.errors import AdapterError
+from composer.examples import Example
 from hub.accounts.models import User
 from hub.registry.models import Module
 from hub.registry.services.base_models import find_base_model, require_fit
@@ -25,6 +26,7 @@ def metadata_of(module: Module) -> ModuleMetadata:
         dataset=module.dataset,
         prompt_template=module.prompt_template,
         base_model=module.base_model_name,
+        samples=tuple(Example(**row) for row in module.samples),
     )
 
 
@@ -53,6 +55,7 @@ def update_module(*, user: User, module: Module, metadata: ModuleMetadata, priva
     locked.license = metadata.license
     locked.dataset = metadata.dataset
     locked.prompt_template = metadata.prompt_template
+    locked.samples = metadata.sample_rows
     locked.is_private = private
     locked.save()
     refresh_search(locked)
