@@ -11,7 +11,6 @@ row by row; blocks below the first adapted layer once for all candidates.
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,6 +25,7 @@ from composer.base_model import BaseModel
 from composer.batches import Pack, batch_by_length, length_of, pack_rows, pad_causal, pad_seq2seq
 from composer.errors import SettingsError
 from composer.gates import Gates
+from composer.limits import Limits
 from composer.lower_blocks import LowerBlocks
 from composer.methods import METHODS
 from composer.packed_attention import NAME as PACKED
@@ -44,24 +44,15 @@ UNPACKABLE = {"bloom", "falcon", "mpt", "gemma3n"}
 _copies: "WeakKeyDictionary[nn.Module, dict[torch.dtype, nn.Module]]" = WeakKeyDictionary()
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """tokens: of one forward, padding included. More is no faster on a CPU, where 4 candidates fill the caches."""
-
-    tokens: int = 2048
-
-    @staticmethod
-    def of(device: torch.device) -> "Limits":
-        return Limits(tokens=65_536) if device.type == "cuda" else Limits()
-
-
 class Evaluator:
     """A base model with adapters that are mixed per row; the model itself is never changed.
 
     method: "deltas" or "factors" (composer.methods). dtype: of the arithmetic; the base model's own if None, else a copy
     of the model in that dtype, made once per base model. pulse: called before every forward; it may raise to stop.
 
-    Raises AdapterError if an adapter does not fit the base model.
+    limits: None takes what memory allows.
+
+    Raises AdapterError if an adapter does not fit the base model, ComposerError `too_little_memory`.
     """
 
     def __init__(
@@ -78,10 +69,12 @@ class Evaluator:
             raise SettingsError(f"the method must be one of {', '.join(METHODS)}, not {method!r}")
         self.base = base
         self.dtype = dtype or base.dtype
+        self.limits = limits or Limits.of(
+            base, adapters, dtype=self.dtype, method=method, copied=_has_copy(base, self.dtype)
+        )
         self.model: Any = _model_as(base, self.dtype)
         self.gates = Gates(self.model, adapters, method=method)
         self.count = len(adapters)
-        self.limits = limits or Limits.of(base.device)
         self.pulse = pulse
         self.pad = base.tokenizer.pad_token_id or 0
         self.forwards = 0
@@ -294,6 +287,10 @@ def row_means(logits: Tensor, targets: Tensor, row_of: Tensor, rows: int) -> Ten
     losses = nn.functional.cross_entropy(logits, targets, reduction="none").double()
     sums = torch.zeros(rows, dtype=torch.float64, device=logits.device).index_add_(0, row_of, losses)
     return sums / torch.bincount(row_of, minlength=rows)
+
+
+def _has_copy(base: BaseModel, dtype: torch.dtype) -> bool:
+    return dtype == base.dtype or dtype in _copies.get(base.model, {})
 
 
 def _model_as(base: BaseModel, dtype: torch.dtype) -> Any:

@@ -6,7 +6,7 @@ stops where the adapted blocks begin, and later ones let the tokens fall through
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -27,9 +27,10 @@ class LowerBlocks:
 
     def __init__(self, model: nn.Module, adapted: Sequence[Iterable[str]]) -> None:
         lists = [(name, m) for name, m in model.named_modules() if isinstance(m, nn.ModuleList)]
-        self.name, blocks = max(lists, key=lambda pair: len(pair[1]), default=("", nn.ModuleList()))
+        none: tuple[str, nn.ModuleList] = ("", nn.ModuleList())
+        self.name, blocks = max(lists, key=lambda pair: len(pair[1]), default=none)
         self.blocks = list(blocks)
-        head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+        head = cast(Any, model).get_output_embeddings()
         self._above = {name for name, m in model.named_modules() if m is head}
         self.lowest = [min((self._block_of(layer) for layer in layers), default=0) for layers in adapted]
 

@@ -64,7 +64,7 @@ def packed_attention(
     rows = _rows.get()
     plain = rest.get("position_bias") is None and rest.get("softcap") is None
     if rows is None or not plain or not query.shape[2] == key.shape[2] == rows.tokens:
-        return sdpa_attention_forward(  # type: ignore[no-any-return]
+        return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **rest
         )
     output = query.new_empty(query.shape[0], rows.tokens, query.shape[1], value.shape[3])
