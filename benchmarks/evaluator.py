@@ -1,6 +1,6 @@
 """Milliseconds per evaluation of one weight vector: ours, the reference's way, and the bare packed forward.
 
-    make bench                       # or: python -m benchmarks.evaluator --base DIR [--rounds 5] [--no-bf16] [--no-memory]
+    make bench                       # or: python -m benchmarks.evaluator --base DIR [--rounds 5] [--one-thread] [--no-bf16] [--no-memory]
 
 The reference's way is that of the package lorahub 0.1.0, written anew for a causal model: sum the modules' state dicts in
 Python, load the sum into a PEFT model, one padded forward with all logits and the loss. The bare forward is ours without
@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,59 +66,77 @@ def main() -> None:
     )
     parser.add_argument("--no-memory", action="store_true", help="without the runs that measure peak memory")
     options = parser.parse_args()
-    figures = measure(options.base, rounds=options.rounds, bf16=not options.no_bf16)
+    settings = [s for s in SETTINGS if s[0] == 1] if options.one_thread else SETTINGS
+    for figures in measure(options.base, settings, rounds=options.rounds, bf16=not options.no_bf16):
+        write(figures)
     say("timing is over")
-    figures["memory"] = [] if options.no_memory else [peak(options.base, arguments) for arguments in PEAKS]
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "evaluator.json").write_text(json.dumps(figures, indent=2) + "\n")
-    (RESULTS / "evaluator.md").write_text(table(figures))
+    if not options.no_memory:
+        figures["memory"] = [peak(options.base, arguments) for arguments in PEAKS]
+        write(figures)
     print(table(figures))
 
 
-def measure(folder: Path, *, rounds: int, bf16: bool) -> dict[str, Any]:
+def write(figures: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "evaluator.json").write_text(json.dumps(figures, indent=2) + "\n")
+    (RESULTS / "evaluator.md").write_text(table(figures))
+
+
+def measure(
+    folder: Path, settings: Sequence[tuple[int, int]], *, rounds: int, bf16: bool
+) -> Iterator[dict[str, Any]]:
+    """The figures so far, the most wanted first: after the head with its floor, and after each further column."""
     base = load_base_model(folder, dtype="float32")
     dtypes = {"fp32": torch.float32} | ({"bf16": torch.bfloat16} if bf16 else {})
-    rows = random_rows(len(base.tokenizer))
-    columns, losses, sweep, floors = {}, {}, {}, {}
-    for threads, rank in SETTINGS:
+    figures: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
+    variants: dict[int, Variants] = {}
+    losses: dict[str, Any] = {}
+    for threads, rank in settings:
         torch.set_num_threads(threads)
-        variants, found = make_variants(base, rank, dtypes)
-        times = run_in_turn(variants, rounds, f"{threads} thread(s), rank {rank}")
-        columns[f"{threads} threads, rank {rank}"] = summary(times)
-        losses[f"rank {rank}"] = found
-    torch.set_num_threads(SETTINGS[0][0])
-    adapters = random_adapters(base, SETTINGS[0][1])
+        if rank not in variants:
+            variants[rank], losses[f"rank {rank}"] = make_variants(base, rank, dtypes)
+        name = f"{threads} thread{'s' if threads > 1 else ''}, rank {rank}"
+        columns[name] = summary(run_in_turn(variants[rank], rounds, name))
+        if not figures:
+            figures = {
+                **columns[name]["ms"],
+                "ratios": columns[name]["ratios"],
+                "columns": columns,
+                **explain(base, rank, dtypes, rounds),
+                "losses": losses,
+                "memory": [],
+                "setting": {
+                    "base": base.model_id,
+                    "modules": MODULES,
+                    "rank": rank,
+                    "rows": len(LENGTHS),
+                    "tokens": sum(LENGTHS),
+                    "tokens_padded": len(LENGTHS) * max(LENGTHS),
+                    "tokens_packed": sum(LENGTHS) - SHARED * (len(LENGTHS) - 1),
+                    "candidates_per_call": CANDIDATES,
+                    "rounds": rounds,
+                },
+                "machine": describe_machine(),
+            }
+        yield figures
+
+
+def explain(base: BaseModel, rank: int, dtypes: dict[str, torch.dtype], rounds: int) -> dict[str, Any]:
+    """What the parts of a forward cost, and what the number of candidates in it changes."""
+    adapters, rows = random_adapters(base, rank), random_rows(len(base.tokenizer))
     (pack,) = pack_rows(rows, most_tokens=PACK_TOKENS)
+    weights = np.random.default_rng(0).normal(0, 0.1, (max(SWEEP["bf16"]), MODULES))
+    floors, sweep = {}, {}
     for name, dtype in dtypes.items():
         wide = Evaluator(base, adapters, dtype=dtype, limits=Limits(tokens=2**16))
         floors[name] = floor(wide, pack, candidates=CANDIDATES, repeats=rounds)
-        weights = np.random.default_rng(0).normal(0, 0.1, (16, MODULES))
         calls: Variants = {
             str(n): (n, lambda e=wide, w=weights[:n]: e.mean_losses(w, rows)) for n in SWEEP[name]
         }
         times = run_in_turn(calls, min(rounds, 2), f"batch sweep {name}")
         sweep[name] = {n: round(statistics.median(v), 1) for n, v in times.items()}
-    head = columns[f"{SETTINGS[0][0]} threads, rank {SETTINGS[0][1]}"]
-    return {
-        **head["ms"],
-        "ratios": head["ratios"],
-        "columns": columns,
-        "floor_ms": floors,
-        "candidates_per_forward_ms": sweep,
-        "losses": losses,
-        "setting": {
-            "base": base.model_id,
-            "modules": MODULES,
-            "rank": SETTINGS[0][1],
-            "rows": len(rows),
-            "tokens": sum(LENGTHS),
-            "tokens_padded": len(LENGTHS) * max(LENGTHS),
-            "tokens_packed": sum(LENGTHS) - SHARED * (len(LENGTHS) - 1),
-            "candidates_per_call": CANDIDATES,
-            "rounds": rounds,
-        },
-        "machine": describe_machine(),
-    }
+    return {"floor_ms": floors, "candidates_per_forward_ms": sweep}
 
 
 def make_variants(

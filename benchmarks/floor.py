@@ -6,7 +6,7 @@ the whole takes beyond their sum is calls, copies and caches that other tensors 
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from composer.batches import Pack
 from composer.evaluator import Evaluator, row_means
+from composer.norms import lean_norms
 from composer.packed_attention import packed_attention, packed_rows
 
 
@@ -24,7 +25,7 @@ def floor(evaluator: Evaluator, pack: Pack, *, candidates: int, repeats: int) ->
     model, config, dtype = evaluator.model, evaluator.model.config, evaluator.dtype
     tokens, blocks, heads = len(pack.ids), config.num_hidden_layers, config.num_attention_heads
     linears = [m for n, m in model.named_modules() if isinstance(m, nn.Linear) and n != "lm_head"]
-    norms = [m for m in model.modules() if type(m).__name__.endswith("RMSNorm")]
+    norms = [lean for _, lean in lean_norms(model)]
     inputs = {
         width: torch.randn(candidates, tokens, width).to(dtype)
         for width in {m.in_features for m in linears} | {config.intermediate_size}
@@ -43,32 +44,36 @@ def floor(evaluator: Evaluator, pack: Pack, *, candidates: int, repeats: int) ->
     hooks = list(zip(evaluator.gates.modules, evaluator.gates.layers.values(), strict=True))
     outputs = {m.out_features: torch.zeros(candidates, tokens, m.out_features, dtype=dtype) for m, _ in hooks}
 
-    def head() -> None:
+    def head() -> Iterator[None]:
         logits = model.lm_head(picks).float()
         row_means(logits, targets, row_of, candidates * len(pack.rows))
+        yield
 
-    def attention() -> None:
+    def attention() -> Iterator[None]:
         with packed_rows(pack, dtype):
             for _ in range(blocks):
                 packed_attention(nn.Identity(), query, key, value, None, scaling=0.125)
+                yield
 
+    # Generators, drained: kept results would cost fresh memory, which a forward takes from what it has freed.
     lines: dict[str, Callable[[], Any]] = {
-        "matrix products": lambda: [m(inputs[m.in_features]) for m in linears],
-        "modules' products and gates": lambda: [
+        "matrix products": lambda: (m(inputs[m.in_features]) for m in linears),
+        "modules' products and gates": lambda: (
             layer.hook(m, (inputs[m.in_features],), outputs[m.out_features]) for m, layer in hooks
-        ],
+        ),
         "attention": attention,
-        "norms": lambda: [m(states) for m in norms],
-        "rotary positions": lambda: [apply_rotary_pos_emb(query, key, cos, sin) for _ in range(blocks)],
-        "activation times gate": lambda: [nn.functional.silu(inner) * inner for _ in range(blocks)],
-        "residual sums": lambda: [states + states for _ in range(2 * blocks)],
+        "norms": lambda: (m(states) for m in norms),
+        "rotary positions": lambda: (apply_rotary_pos_emb(query, key, cos, sin) for _ in range(blocks)),
+        "activation times gate": lambda: (nn.functional.silu(inner) * inner for _ in range(blocks)),
+        "residual sums": lambda: (states + states for _ in range(2 * blocks)),
         "head and loss at answer positions": head,
     }
     times: dict[str, list[float]] = {name: [] for name in lines}
     for number in range(repeats + 1):
         for name, run in lines.items():
             began = time.process_time()
-            run()
+            for _ in run():
+                pass
             if number:  # the first warms up
                 times[name].append((time.process_time() - began) * 1000 / candidates)
     return {name: round(statistics.median(values), 1) for name, values in times.items()}

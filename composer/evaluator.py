@@ -28,6 +28,7 @@ from composer.gates import Gates
 from composer.limits import Limits
 from composer.lower_blocks import LowerBlocks
 from composer.methods import METHODS
+from composer.norms import lean_norms, replaced
 from composer.packed_attention import NAME as PACKED
 from composer.packed_attention import packed_rows
 from composer.prompts import EncodedRow
@@ -81,6 +82,7 @@ class Evaluator:
         head = self.model.get_output_embeddings()
         # An adapted head must see whole rows, to know each row's weights.
         self._head = None if head is None or any(m is head for m in self.gates.modules) else head
+        self._norms = lean_norms(self.model) if base.device.type == "cpu" else []
         self._lower = LowerBlocks(self.model, [a.factors for a in adapters])
         self._packs: tuple[tuple[EncodedRow, ...], list[Pack]] | None = None
         self._states: dict[tuple[int, int], Tensor | None] = {}  # (first row of a pack, block)
@@ -165,7 +167,7 @@ class Evaluator:
         """What enters block `first` of a pack, [1, tokens, hidden], whatever the weights."""
         key = (pack.rows[0], first)
         if key not in self._states:
-            with self.attending(self._attention):
+            with self.attending(self._attention), replaced(self._norms):
                 self._states[key] = self._lower.states(first, lambda: self._run_pack(pack, 1))
         return self._states[key]
 
@@ -201,7 +203,7 @@ class Evaluator:
 
         Attention is fused meanwhile where the model can: no scores of [tokens, tokens] per head stand in memory.
         """
-        with self.attending(attention), self.gates.rows(gates):
+        with self.attending(attention), replaced(self._norms), self.gates.rows(gates):
             yield
 
     @contextmanager
