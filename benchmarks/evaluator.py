@@ -1,6 +1,6 @@
 """Milliseconds per evaluation of one weight vector: ours, the reference's way, and the bare packed forward.
 
-    make bench                       # or: python -m benchmarks.evaluator --base DIR [--rounds 5] [--one-thread] [--no-bf16] [--no-memory]
+    make bench          # or: python -m benchmarks.evaluator --base DIR [--rounds 5] [--one-thread] [--no-bf16] …
 
 The reference's way is that of the package lorahub 0.1.0, written anew for a causal model: sum the modules' state dicts in
 Python, load the sum into a PEFT model, one padded forward with all logits and the loss. The bare forward is ours without
@@ -60,6 +60,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--base", type=Path, required=True, help="folder of the base model (SmolLM2-135M)")
+    parser.add_argument("--one-thread", action="store_true", help="for a busy machine: processor time only")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
         "--no-bf16", action="store_true", help="bf16 is emulated, slowly, on older processors"

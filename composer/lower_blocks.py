@@ -27,9 +27,9 @@ class LowerBlocks:
 
     def __init__(self, model: nn.Module, adapted: Sequence[Iterable[str]]) -> None:
         lists = [(name, m) for name, m in model.named_modules() if isinstance(m, nn.ModuleList)]
-        none: tuple[str, nn.ModuleList] = ("", nn.ModuleList())
-        self.name, blocks = max(lists, key=lambda pair: len(pair[1]), default=none)
-        self.blocks = list(blocks)
+        name, blocks = max(lists, key=lambda pair: len(pair[1]), default=("", []))
+        self.name: str = name
+        self.blocks: list[nn.Module] = list(blocks)
         head = cast(Any, model).get_output_embeddings()
         self._above = {name for name, m in model.named_modules() if m is head}
         self.lowest = [min((self._block_of(layer) for layer in layers), default=0) for layers in adapted]

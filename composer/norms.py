@@ -17,11 +17,11 @@ def lean_norms(model: nn.Module) -> list[tuple[nn.Module, Forward]]:
     """The norms of the model that this module computes as well, each with its leaner forward."""
     found = []
     for module in model.modules():
-        epsilon = getattr(module, "variance_epsilon", None)
-        if epsilon is None or not isinstance(getattr(module, "weight", None), Tensor):
+        epsilon, weight = getattr(module, "variance_epsilon", None), getattr(module, "weight", None)
+        if epsilon is None or not isinstance(weight, Tensor):
             continue
-        lean = _rms_norm(module.weight, float(epsilon))
-        if _agree(module, lean):
+        lean = _rms_norm(weight, float(epsilon))
+        if _agree(module, weight, lean):
             found.append((module, lean))
     return found
 
@@ -51,8 +51,7 @@ def _rms_norm(weight: Tensor, epsilon: float) -> Forward:
 
 
 @torch.inference_mode()
-def _agree(module: nn.Module, lean: Forward) -> bool:
-    weight: Tensor = module.weight  # type: ignore[assignment]
+def _agree(module: nn.Module, weight: Tensor, lean: Forward) -> bool:
     if weight.dim() != 1 or not weight.is_floating_point():
         return False
     generator = torch.Generator().manual_seed(0)
