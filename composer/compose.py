@@ -16,6 +16,7 @@ from composer.composition import Composition, Progress, Stage
 from composer.errors import ComposerError, IncompatibleAdapters
 from composer.evaluator import Evaluator
 from composer.examples import Example, check_examples, examples_hash
+from composer.limits import check_job
 from composer.methods import combine
 from composer.prompts import EncodedRow, encode_examples
 from composer.report import Found, Report, report
@@ -48,11 +49,13 @@ def compose(
     Of more than settings.max_modules adapters the best are selected first, and only those are held in memory: give
     AdapterSources, the likeliest first, and hundreds will do.
 
-    Raises IncompatibleAdapters, AdapterError (does_not_fit_base), ExampleError, SettingsError.
+    Raises IncompatibleAdapters, AdapterError (does_not_fit_base), ExampleError, SettingsError, and ComposerError
+    `too_little_memory` before the search.
     """
     settings = settings or ComposeSettings()
     run = _Run(base, adapters, list(examples), settings, on_progress or (lambda progress: None))
     run.select()
+    check_job(base, run.adapters, run.encode([*examples, *holdout]), method=run.method)
     search = run.search(history)
     weights, loss = run.choose(search)
     stored = run.write(weights, loss)
