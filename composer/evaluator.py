@@ -197,8 +197,11 @@ class Evaluator:
         self.forwards += 1
         return self.model(**inputs)
 
-    def generate(self, prompts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
-        """Greedy continuations by the model's own generate, end token cut, at most `most` tokens each.
+    def generate(
+        self, prompts: Sequence[Sequence[int]], most: int, ends: frozenset[int] | None = None
+    ) -> list[list[int]]:
+        """Greedy continuations by the model's own generate, cut at the first of `ends` (the end token), at most `most`
+        tokens each.
 
         Decoders continue at the right edge, so their prompts are padded on the left; the mask keeps a state-space
         model's state at zero there.
@@ -211,7 +214,7 @@ class Evaluator:
         ones = [[1] * len(p) for p in prompts]
         ids = [f + list(p) if left else list(p) + f for f, p in zip(fill, prompts, strict=True)]
         mask = [z + o if left else o + z for z, o in zip(zeros, ones, strict=True)]
-        end = int(self.base.tokenizer.eos_token_id)
+        ends = ends or frozenset({int(self.base.tokenizer.eos_token_id)})
         output = self.model.generate(
             input_ids=torch.tensor(ids, device=self.base.device),
             attention_mask=torch.tensor(mask, device=self.base.device),
@@ -219,14 +222,15 @@ class Evaluator:
                 max_new_tokens=most,
                 do_sample=False,
                 num_beams=1,
-                eos_token_id=end,
+                eos_token_id=sorted(ends),
                 pad_token_id=self.pad,
                 decoder_start_token_id=getattr(self.model.config, "decoder_start_token_id", None),
             ),
         )
         answers = []
         for row in output[:, width if left else 1 :].tolist():
-            answers.append(row[: row.index(end)] if end in row else row)
+            stop = next((k for k, token in enumerate(row) if token in ends), None)
+            answers.append(row[:stop])
         return answers
 
     @property

@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 
 from composer.errors import SettingsError
-from composer.prompts import DEFAULT_TEMPLATE, check_template
+from composer.prompts import AUTO_TEMPLATE, DEFAULT_TEMPLATE, PromptFormat
 
-METHODS = ("auto", "deltas", "factors")
+METHODS = ("auto", "deltas", "factors", "faithful")
 OPTIMIZERS = ("auto", "probe", "cma", "ngopt", "cobyla", "random")
+OBJECTIVES = ("loss", "exact_match", "option_accuracy")
 MOST_BUDGET = 2_000
 MOST_MODULES = 100
 
@@ -16,6 +17,9 @@ MOST_MODULES = 100
 class ComposeSettings:
     """budget: candidates evaluated by the search, never exceeded. bound: of each weight. penalty: on mean |w|.
     rank: of the result, raised where it would cost loss. max_modules: more than these are probed first and the best kept.
+    template: of the prompts, or "auto": the modules' own recorded ones are tried (composer.prompt_choice). chat: in the
+    form of the base model's chats, with `system` as the system's turn. objective: what the search minimises
+    (composer.scores). method "faithful" is the published code itself, so only with its optimizer and the loss.
 
     Raises SettingsError for a value out of its range.
     """
@@ -30,6 +34,9 @@ class ComposeSettings:
     template: str = DEFAULT_TEMPLATE
     max_new_tokens: int = 32
     max_modules: int = 20
+    chat: bool = False
+    system: str = ""
+    objective: str = "loss"
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, METHODS)
@@ -41,7 +48,29 @@ class ComposeSettings:
         _whole("rank", self.rank, 1, 512)
         _whole("max_new_tokens", self.max_new_tokens, 1, 512)
         _whole("max_modules", self.max_modules, 1, MOST_MODULES)
-        check_template(self.template)
+        _one_of("objective", self.objective, OBJECTIVES)
+        if type(self.chat) is not bool:
+            raise SettingsError(f"chat must be true or false, not {self.chat!r}", code="bad_chat")
+        self.prompt.check()
+        if problem := faithful_problem(self.method, self.optimizer, self.objective):
+            raise SettingsError(problem, code="not_faithful")
+
+    @property
+    def prompt(self) -> PromptFormat:
+        """The format of the prompts; with template "auto" the one to fall back on."""
+        template = DEFAULT_TEMPLATE if self.template == AUTO_TEMPLATE else self.template
+        return PromptFormat(template, chat=self.chat, system=self.system)
+
+
+def faithful_problem(method: str, optimizer: str, objective: str) -> str:
+    """Why the method "faithful" cannot be had with these; empty if it can, or is not asked for."""
+    if method != "faithful":
+        return ""
+    if optimizer not in ("auto", "ngopt"):
+        return f"the method faithful is the published search too: its optimizer is ngopt, not {optimizer}"
+    if objective != "loss":
+        return f"the method faithful minimises the published loss, not {objective}"
+    return ""
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:

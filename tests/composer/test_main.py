@@ -38,6 +38,7 @@ def test_compose_then_evaluate_then_inspect(
     code, result, err = run(
         capsys, "compose", "--base", base, "--module", modules[0], "--module", modules[1],
         "--examples", rows, "--holdout", rows, "--out", out, "--budget", 8, "--max-new-tokens", 4,
+        "--arithmetic", "float32",
     )  # fmt: skip
     assert code == 0
     assert result["evaluations"] <= 8
@@ -51,8 +52,9 @@ def test_compose_then_evaluate_then_inspect(
     composed = result["arms"][-1]
 
     code, result, _ = run(
-        capsys, "evaluate", "--base", base, "--adapter", out, "--rows", rows, "--max-new-tokens", 4
-    )
+        capsys, "evaluate", "--base", base, "--adapter", out, "--rows", rows, "--max-new-tokens", 4,
+        "--arithmetic", "float32",
+    )  # fmt: skip
     assert code == 0
     assert result["loss"] == pytest.approx(composed["loss"], abs=1e-4)
     assert (result["n"], result["exact_match"]) == (5, composed["exact_match"])
