@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def compose(options: argparse.Namespace) -> dict[str, Any]:
     """Search a composition of the modules for the examples and write it as a PEFT folder."""
-    prompt = prompt_of_options(options) or PromptFormat()
+    prompt = prompt_of_options(options) or PromptFormat(AUTO_TEMPLATE)
     settings = ComposeSettings(
         method=options.method,
         optimizer=options.optimizer,

@@ -106,7 +106,7 @@ def make_parser(
         "--max-modules", type=int, default=20, help="of more modules, the best so many are composed"
     )
     added.add_argument("--max-new-tokens", type=int, default=32, help="of an answer; default 32")
-    prompts(added, '"{input} {output}"; auto: the best of those that the modules record')
+    prompts(added, 'auto: "{input} {output}", or one that the modules record if the examples fit it better')
 
     added = command(evaluate)
     base(added)

@@ -1,5 +1,7 @@
 """Chats as a model's own tokenizer writes them: the Jinja template that comes with it, run by transformers' sandbox."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from composer.errors import SettingsError
@@ -14,6 +16,18 @@ def check_chat(tokenizer: Any) -> None:
             "the base model's tokenizer has no chat template: use the plain prompt format",
             code="no_chat_template",
         )
+
+
+def folder_has_chats(folder: Path | str) -> bool:
+    """Whether the base model's folder comes with a chat template; nothing is loaded. True if the folder is not here."""
+    folder = Path(folder)
+    if not folder.is_dir() or any(folder.glob("chat_template*")):
+        return True
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True  # loading it will tell
+    return bool(isinstance(config, dict) and config.get("chat_template"))
 
 
 def chat_prompt(tokenizer: Any, text: str, system: str = "") -> str:

@@ -29,7 +29,9 @@ class PromptFormat:
 
     @staticmethod
     def of(prompt: "PromptFormat | str") -> "PromptFormat":
-        """A bare template is a plain prompt."""
+        """A bare template is a plain prompt; "auto", where nothing is there to choose from, the default one."""
+        if prompt == AUTO_TEMPLATE:
+            return PromptFormat()
         return PromptFormat(prompt) if isinstance(prompt, str) else prompt
 
     def check(self) -> None:
@@ -92,8 +94,7 @@ def encode_example(
     length = max(len(tokens), len(answer)) if seq2seq else len(tokens) + len(answer)
     if length > limit:
         raise ExampleError(
-            f"the example starting {example.input[:40]!r} has {length} tokens; the model reads {limit}",
-            code="too_long",
+            f"the example starting {example.input[:40]!r} has {length} tokens; the model reads {limit}"
         )
     return EncodedRow(prompt=tokens, answer=answer)
 

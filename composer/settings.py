@@ -31,7 +31,7 @@ class ComposeSettings:
     bound: float = 1.5
     penalty: float = 0.05
     rank: int = 16
-    template: str = DEFAULT_TEMPLATE
+    template: str = AUTO_TEMPLATE
     max_new_tokens: int = 32
     max_modules: int = 20
     chat: bool = False

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from composer.settings import METHODS, OPTIMIZERS
+from composer.prompts import FORMATS
+from composer.settings import METHODS, OBJECTIVES, OPTIMIZERS
 from hub.jobs import choices
 from hub.jobs.models import Job
 from tests import tiny
@@ -28,6 +29,8 @@ def fields(modules: list[str]) -> dict[str, Any]:
 def test_every_choice_of_the_composer_is_offered() -> None:
     assert tuple(choices.METHODS) == METHODS
     assert tuple(choices.OPTIMIZERS) == OPTIMIZERS
+    assert tuple(choices.OBJECTIVES) == OBJECTIVES
+    assert tuple(choices.PROMPT_FORMATS) == FORMATS
 
 
 def test_shows_the_form(alice_client: Any, modules: list[str]) -> None:
