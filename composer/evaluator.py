@@ -26,6 +26,7 @@ from composer.batches import Pack, batch_by_length, length_of, pack_rows, pad_ca
 from composer.errors import SettingsError
 from composer.gates import Gates
 from composer.methods import METHODS
+from composer.packable import can_pack
 from composer.prompts import EncodedRow
 
 Losses = NDArray[np.float64]
@@ -33,8 +34,6 @@ Pulse = Callable[[], None]
 
 PACK_TOKENS = 512  # of one packed sequence: attention costs its square
 MOST_LOGITS = 2**26  # of one forward: 256 MiB in float32
-# Models whose attention takes no mask of its own per token, or whose positions come from the mask.
-UNPACKABLE = {"bloom", "falcon", "mpt", "gemma3n"}
 
 _copies: "WeakKeyDictionary[nn.Module, dict[torch.dtype, nn.Module]]" = WeakKeyDictionary()
 
@@ -88,13 +87,7 @@ class Evaluator:
     @property
     def is_packable(self) -> bool:
         """Whether rows can share one sequence: attention models that take a mask and positions per token."""
-        config = self.model.config
-        return (
-            self.base.architecture == "causal"
-            and config.model_type not in UNPACKABLE
-            and not getattr(config, "sliding_window", None)
-            and not getattr(config, "alibi", False)
-        )
+        return self.base.architecture == "causal" and can_pack(self.model.config)
 
     @torch.inference_mode()
     def losses(self, weights: NDArray[np.float64], rows: Sequence[EncodedRow]) -> Losses:

@@ -122,11 +122,16 @@ def batch_losses(base: BaseModel, rows: Sequence[EncodedRow]) -> torch.Tensor:
         chosen = targets != IGNORED
         picked = logits[chosen]
     else:
-        # The head is a fifth of a small model's work: run it at the positions that predict an answer token only.
-        hidden = base.model.get_decoder()(**batch, use_cache=False).last_hidden_state[:, :-1]
         targets = labels[:, 1:]
         chosen = targets != IGNORED
-        picked = base.model.get_output_embeddings()(hidden[chosen])
+        # The head is a fifth of a small model's work: it runs at the positions that predict an answer token only. Within
+        # the model's own forward, for some models scale or cap the logits behind it.
+        head = base.model.get_output_embeddings()
+        handle = head.register_forward_pre_hook(lambda _, args: (args[0][:, :-1][chosen][None], *args[1:]))
+        try:
+            picked = base.model(**batch, use_cache=False).logits[0]
+        finally:
+            handle.remove()
     token_losses = torch.nn.functional.cross_entropy(picked.float(), targets[chosen], reduction="none")
     row_of = torch.nonzero(chosen)[:, 0]
     sums = torch.zeros(len(rows), device=token_losses.device).index_add(0, row_of, token_losses)
