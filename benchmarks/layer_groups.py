@@ -89,9 +89,9 @@ def measure(run: Run, budget: int, groups: int) -> dict[str, float]:
     found = {"a weight per layer group, cobyla": by_cobyla(value, start, left)}
     found["a weight per layer group, cma"] = by_cma(value, start, left, run.draw)
     losses = {
-        "one weight per module": float(run.evaluators["deltas"].mean_losses(tied.finalists(1), run.test)[0]),
+        "one weight per module": float(run.evaluator("deltas").mean_losses(tied.finalists(1), run.test)[0]),
         "one weight per module, half the budget": float(
-            run.evaluators["deltas"].mean_losses(half[None], run.test)[0]
+            run.evaluator("deltas").mean_losses(half[None], run.test)[0]
         ),
     }
     return losses | {name: float(evaluator.mean_losses(w[None], run.test)[0]) for name, w in found.items()}

@@ -42,6 +42,7 @@ from benchmarks.study_variants import (
 )
 from benchmarks.tasks import encode, load_adapters, read_record, read_task, task_names
 from composer.adapters import Adapter
+from composer.alone import Alone
 from composer.base_model import BaseModel, load_base_model
 from composer.batches import length_of, pack_rows
 from composer.decode import row_results
@@ -117,12 +118,9 @@ class Run:
         self.test = encode(base, self.held_out)
         self.adapters = [library[i] for i in random.permutation(len(library))[:MODULES]]
         self.count = len(self.adapters)
-        self.evaluators = {m: Evaluator(base, self.adapters, method=m) for m in ("deltas", "factors")}
-        self.evaluators["placebo"] = Evaluator(base, [random_like(a, draw) for a in self.adapters])
         # In the order of the draw, the 20 first: the search may not know which modules the others have.
-        order = random.permutation(len(library))
-        self.library = [library[i] for i in order]
-        self.evaluators["library"] = Evaluator(base, self.library)
+        self.library = [library[i] for i in random.permutation(len(library))]
+        self.made: dict[str, Evaluator] = {}
         self.known: dict[tuple[str, bytes], Array] = {}
         self.paths: dict[str, Trajectory] = {}
 
@@ -130,7 +128,8 @@ class Run:
         """One row of the record per variant. The held-out losses of all are computed in common batches."""
         found = {variant: self.find(variant) for variant in variants}
         lines = []
-        for method, evaluator in self.evaluators.items():
+        for method in sorted({method for method, _, _ in found.values()}):
+            evaluator = self.evaluator(method)
             names = [v for v in variants if found[v][0] == method]
             for start in range(0, len(names), TOGETHER):
                 part = names[start : start + TOGETHER]
@@ -186,12 +185,24 @@ class Run:
         search.tell(np.append(0.0, alone))
         return "deltas", search.ask()[0], self.count
 
+    def evaluator(self, method: str) -> Evaluator:
+        """Of "deltas" or "factors" of the modules drawn, of "deltas" of the whole "library", or of a "placebo"."""
+        if method not in self.made:
+            adapters = self.library if method == "library" else self.adapters
+            if method == "placebo":
+                adapters = [random_like(a, self.draw) for a in adapters]
+            self.made[method] = Evaluator(
+                self.base, adapters, method="factors" if method == "factors" else "deltas"
+            )
+        return self.made[method]
+
     def choose_and_search(self) -> tuple[int, Trajectory]:
         """The best single module of the library by successive halving, and the search over the best ten, 40 evaluations in
         all; candidates are weights of the whole library."""
         if "library" not in self.paths:
-            evaluator, count = self.evaluators["library"], len(self.library)
-            selection = select_modules(evaluator, self.few, most=KEPT, budget=SELECTION)
+            count = len(self.library)
+            alone = Alone(self.base, self.library)
+            selection = select_modules(alone, self.few, most=KEPT, budget=SELECTION)
             self.alone = np.array(selection.losses)
             kept = selection.kept
             search = ProbeSearch(
@@ -219,7 +230,7 @@ class Run:
         new = [i for i, key in enumerate(keys) if key not in self.known]
         for start in range(0, len(new), TOGETHER):
             part = new[start : start + TOGETHER]
-            for i, row in zip(part, self.evaluators[method].losses(candidates[part], self.few), strict=True):
+            for i, row in zip(part, self.evaluator(method).losses(candidates[part], self.few), strict=True):
                 self.known[keys[i]] = row
         return np.stack([self.known[key] for key in keys])
 

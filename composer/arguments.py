@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from composer.settings import METHODS, OBJECTIVES, OPTIMIZERS
+from composer.settings import ARMS, METHODS, OBJECTIVES, OPTIMIZERS
 
 EPILOG = """\
 examples:
@@ -106,6 +106,18 @@ def make_parser(
         "--max-modules", type=int, default=20, help="of more modules, the best so many are composed"
     )
     added.add_argument("--max-new-tokens", type=int, default=32, help="of an answer; default 32")
+    added.add_argument(
+        "--arms",
+        choices=ARMS,
+        default="full",
+        help="what to compare with; full adds in-context learning, random modules and a LoRA tuned on the examples",
+    )
+    added.add_argument(
+        "--tune-steps",
+        type=int,
+        default=0,
+        help="tune the result on the examples afterwards, at most so many steps, stopped early; default 0: not at all",
+    )
     prompts(added, 'auto: "{input} {output}", or one that the modules record if the examples fit it better')
 
     added = command(evaluate)

@@ -40,7 +40,24 @@ def row_results(
     rows = encode_examples(
         base.tokenizer, examples, prompt, seq2seq=base.is_seq2seq, limit=base.context_length
     )
-    ends = end_tokens(base, prompt)
+    return encoded_results(
+        evaluator, weights, rows, examples, ends=end_tokens(base, prompt), max_new_tokens=max_new_tokens
+    )
+
+
+def encoded_results(
+    evaluator: Evaluator,
+    weights: NDArray[np.float64],
+    rows: Sequence[EncodedRow],
+    examples: Sequence[Example],
+    *,
+    ends: frozenset[int] | None = None,
+    max_new_tokens: int = 32,
+) -> list[RowResults]:
+    """The same of rows that are encoded already; rows[i] asks for the output of examples[i]. ends: the tokens that end an
+    answer; the tokenizer's end token if None."""
+    base = evaluator.base
+    ends = ends or frozenset({int(base.tokenizer.eos_token_id)})
     most = answer_budget(base, examples, maximum=max_new_tokens)
     if evaluator.is_packable:
         losses, tokens = _read_and_continue(
@@ -49,7 +66,7 @@ def row_results(
     else:
         losses = evaluator.losses(weights, rows)
         tokens = _generate(evaluator, torch.tensor(weights, dtype=torch.float32), rows, most, ends)
-    options = rank_options(evaluator, weights, examples, prompt)
+    options = rank_options(evaluator, weights, rows, examples)
     results = []
     for candidate in range(len(weights)):
         decoded = base.tokenizer.batch_decode(tokens[candidate], skip_special_tokens=True)

@@ -6,7 +6,7 @@ filled template as the user's turn, in the form that the model's own tokenizer g
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from composer.chats import chat_prompt, end_of_turn
@@ -45,19 +45,23 @@ class PromptFormat:
 
 @dataclass(frozen=True, slots=True)
 class EncodedRow:
-    """One example as tokens. The loss is the mean cross-entropy over `answer`, end token included."""
+    """One example as tokens. The loss is the mean cross-entropy over `answer`, end token included.
+
+    options: the example's options as answers, in their order; empty if it has none.
+    """
 
     prompt: list[int]
     answer: list[int]
+    options: list[list[int]] = field(default_factory=list)
 
 
 def check_template(template: str) -> None:
     """Raises SettingsError unless `template` has {input} once, before {output} once, which is its end."""
     if len(template) > MAX_TEMPLATE_CHARACTERS:
         raise SettingsError(f"the prompt template is longer than {MAX_TEMPLATE_CHARACTERS} characters")
-    for field in ("{input}", "{output}"):
-        if template.count(field) != 1:
-            raise SettingsError(f"the prompt template must contain {field} once")
+    for place in ("{input}", "{output}"):
+        if template.count(place) != 1:
+            raise SettingsError(f"the prompt template must contain {place} once")
     if not template.endswith("{output}"):
         raise SettingsError("the prompt template must end with {output}")
 
@@ -87,16 +91,18 @@ def encode_example(
     filled = _fill_prompt(prompt.template, example.input)
     gap = "" if seq2seq or prompt.chat else filled[len(filled.rstrip()) :]
     tokens = prompt_tokens(tokenizer, example.input, prompt)
-    answer = [
-        *tokenizer.encode(gap + example.output, add_special_tokens=False),
-        end_token(tokenizer, prompt, seq2seq=seq2seq),
-    ]
-    length = max(len(tokens), len(answer)) if seq2seq else len(tokens) + len(answer)
+    end = end_token(tokenizer, prompt, seq2seq=seq2seq)
+    answer, *options = (
+        [*tokenizer.encode(gap + text, add_special_tokens=False), end]
+        for text in (example.output, *example.options)
+    )
+    longest = max(map(len, (answer, *options)))
+    length = max(len(tokens), longest) if seq2seq else len(tokens) + longest
     if length > limit:
         raise ExampleError(
             f"the example starting {example.input[:40]!r} has {length} tokens; the model reads {limit}"
         )
-    return EncodedRow(prompt=tokens, answer=answer)
+    return EncodedRow(prompt=tokens, answer=answer, options=options)
 
 
 def prompt_tokens(tokenizer: Any, text: str, prompt: PromptFormat | str) -> list[int]:

@@ -8,8 +8,10 @@ from composer.prompts import AUTO_TEMPLATE, DEFAULT_TEMPLATE, PromptFormat
 
 METHODS = ("auto", "deltas", "factors", "faithful")
 OPTIMIZERS = ("auto", "probe", "cma", "ngopt", "cobyla", "random")
+ARMS = ("basic", "full")
 OBJECTIVES = ("loss", "exact_match", "option_accuracy")
 MOST_BUDGET = 2_000
+MOST_TUNE_STEPS = 500
 MOST_MODULES = 100
 
 
@@ -20,6 +22,9 @@ class ComposeSettings:
     template: of the prompts, or "auto": the modules' own recorded ones are tried (composer.prompt_choice). chat: in the
     form of the base model's chats, with `system` as the system's turn. objective: what the search minimises
     (composer.scores). method "faithful" is the published code itself, so only with its optimizer and the loss.
+    arms: what the result is compared with: "basic" is the base model, the best single module and the uniform mean; "full"
+    adds in-context learning, random modules and a LoRA tuned on the examples. tune_steps: at most so many steps of gradient
+    tuning after the search, stopped early by cross-validation; 0: none.
 
     Raises SettingsError for a value out of its range.
     """
@@ -34,6 +39,8 @@ class ComposeSettings:
     template: str = AUTO_TEMPLATE
     max_new_tokens: int = 32
     max_modules: int = 20
+    arms: str = "full"
+    tune_steps: int = 0
     chat: bool = False
     system: str = ""
     objective: str = "loss"
@@ -48,11 +55,13 @@ class ComposeSettings:
         _whole("rank", self.rank, 1, 512)
         _whole("max_new_tokens", self.max_new_tokens, 1, 512)
         _whole("max_modules", self.max_modules, 1, MOST_MODULES)
+        _one_of("arms", self.arms, ARMS)
+        _whole("tune_steps", self.tune_steps, 0, MOST_TUNE_STEPS)
         _one_of("objective", self.objective, OBJECTIVES)
         if type(self.chat) is not bool:
             raise SettingsError(f"chat must be true or false, not {self.chat!r}", code="bad_chat")
         self.prompt.check()
-        if problem := faithful_problem(self.method, self.optimizer, self.objective):
+        if problem := faithful_problem(self.method, self.optimizer, self.objective, self.tune_steps):
             raise SettingsError(problem, code="not_faithful")
 
     @property
@@ -62,7 +71,7 @@ class ComposeSettings:
         return PromptFormat(template, chat=self.chat, system=self.system)
 
 
-def faithful_problem(method: str, optimizer: str, objective: str) -> str:
+def faithful_problem(method: str, optimizer: str, objective: str, tune_steps: int = 0) -> str:
     """Why the method "faithful" cannot be had with these; empty if it can, or is not asked for."""
     if method != "faithful":
         return ""
@@ -70,6 +79,8 @@ def faithful_problem(method: str, optimizer: str, objective: str) -> str:
         return f"the method faithful is the published search too: its optimizer is ngopt, not {optimizer}"
     if objective != "loss":
         return f"the method faithful minimises the published loss, not {objective}"
+    if tune_steps:
+        return "the method faithful is not tuned afterwards: set the tuning to 0 steps"
     return ""
 
 

@@ -130,6 +130,7 @@ INSTALLED_APPS = [
     "hub.accounts",
     "hub.registry",
     "hub.jobs",
+    "hub.exports",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

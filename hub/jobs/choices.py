@@ -18,6 +18,10 @@ PROMPT_FORMATS = {
     "plain": "Plain: the filled template",
     "chat": "Chat: as the user's turn, in the base model's own chat format",
 }
+COMPARE = {
+    "full": "Everything: also in-context learning, random modules and a LoRA tuned on the examples",
+    "basic": "The base model, the best single module and the uniform mean: faster",
+}
 OPTIMIZERS = {
     "auto": "Automatic: probe",
     "probe": "Probe: try each module alone, then search around the best few",

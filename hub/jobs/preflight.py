@@ -9,7 +9,15 @@ from composer.chats import folder_has_chats
 from composer.errors import ComposerError
 from composer.examples import Example, check_examples
 from composer.prompts import AUTO_TEMPLATE, DEFAULT_TEMPLATE, FORMATS, PromptFormat
-from composer.settings import METHODS, MOST_BUDGET, OBJECTIVES, OPTIMIZERS, faithful_problem
+from composer.settings import (
+    ARMS,
+    METHODS,
+    MOST_BUDGET,
+    MOST_TUNE_STEPS,
+    OBJECTIVES,
+    OPTIMIZERS,
+    faithful_problem,
+)
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
 from hub.jobs.errors import JobRefused
@@ -25,6 +33,7 @@ BOUND = (0.1, 10.0)
 PENALTY = (0.0, 10.0)
 RANK = (1, 128)
 SEED = (0, 2**32 - 1)
+TUNE_STEPS = (0, MOST_TUNE_STEPS)
 AUTO = "auto"
 
 
@@ -43,6 +52,8 @@ class ComposeRequest:
     bound: float = 1.5
     penalty: float = 0.05
     rank: int = 16
+    compare: str = "full"
+    tune_steps: int = 0
     prompt_template: str = AUTO_TEMPLATE
     prompt_format: str = "plain"
     system_prompt: str = ""
@@ -215,14 +226,21 @@ def _check_settings(request: ComposeRequest, note: Note) -> None:
             "Option accuracy needs answer options for every example: name them for all, or in the rows."
         )
         note("objective", "no_options", sentence)
-    if problem := faithful_problem(request.method, request.optimizer, request.objective):
+    if problem := faithful_problem(request.method, request.optimizer, request.objective, request.tune_steps):
         note("method", "not_faithful", sentence_of(ValueError(problem)))
+    if request.compare not in ARMS:
+        note(
+            "compare",
+            "unknown_compare",
+            f"The comparison {_quote(request.compare)} is not one of {_list(ARMS)}.",
+        )
     ranges: tuple[tuple[str, float, tuple[float, float], str], ...] = (
         ("budget", request.budget, BUDGET, "combinations to try"),
         ("seed", request.seed, SEED, ""),
         ("bound", request.bound, BOUND, "largest size of a weight"),
         ("penalty", request.penalty, PENALTY, "weight of the penalty"),
         ("rank", request.rank, RANK, "rank of the result"),
+        ("tune_steps", request.tune_steps, TUNE_STEPS, "steps of tuning afterwards"),
     )
     for field_name, value, (low, high), meaning in ranges:
         if not math.isfinite(value) or not low <= value <= high:

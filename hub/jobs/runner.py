@@ -172,6 +172,8 @@ def _settings(job: Job) -> ComposeSettings:
         chat=job.prompt_format == "chat",
         system=job.system_prompt,
         objective=job.objective,
+        arms=job.compare,
+        tune_steps=job.tune_steps,
     )
 
 

@@ -96,7 +96,7 @@ def test_a_composition_in_chats_says_so_in_its_recipe(
         budget=4, max_new_tokens=3, template=CHAT.template, chat=True, system=CHAT.system
     )
     base, adapters = chat_base("llama"), mixed_adapters("llama")
-    result = compose(base, adapters, examples, settings=settings)
+    result = compose(base, adapters, examples, holdout=examples, settings=settings)
     assert result.prompt == CHAT
     recorded = result.recipe()["settings"]
     assert (recorded["template"], recorded["chat"], recorded["system"]) == (CHAT.template, True, "Be brief.")

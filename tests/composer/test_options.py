@@ -13,7 +13,7 @@ from composer.base_model import BaseModel
 from composer.evaluator import Evaluator
 from composer.examples import Example
 from composer.options import rank_options
-from composer.prompts import DEFAULT_TEMPLATE, encode_example
+from composer.prompts import DEFAULT_TEMPLATE, EncodedRow, encode_example, encode_examples
 from tests import tiny
 from tests.composer.test_evaluator import dense_model, plain_losses
 
@@ -25,12 +25,16 @@ ROWS = [
 FREE = Example("no options here", "x")
 
 
+def encode(base: BaseModel, rows: list[Example]) -> list[EncodedRow]:
+    return encode_examples(base.tokenizer, rows, DEFAULT_TEMPLATE, seq2seq=base.is_seq2seq, limit=512)
+
+
 @pytest.mark.parametrize("kind", list(tiny.SAVERS))
 def test_the_likeliest_option_is_that_of_the_merged_model(
     kind: str, tiny_base: Callable[[str], BaseModel], mixed_adapters: Callable[[str], list[Adapter]]
 ) -> None:
     base, adapters = tiny_base(kind), mixed_adapters(kind)
-    ranked = rank_options(Evaluator(base, adapters), WEIGHTS, [*ROWS, FREE], DEFAULT_TEMPLATE)
+    ranked = rank_options(Evaluator(base, adapters), WEIGHTS, encode(base, [*ROWS, FREE]), [*ROWS, FREE])
     differs = False
     for weights, choices in zip(WEIGHTS, ranked, strict=True):
         assert choices[-1] is None
@@ -62,7 +66,7 @@ def test_an_arm_has_option_accuracy_with_its_interval_and_the_majority_beside_it
     evaluator = Evaluator(tiny_base("llama"), mixed_adapters("llama"))
     spec = ArmSpec("x", "X", WEIGHTS[0], [])
     arm = measure_arms(evaluator, [spec], [*ROWS, FREE], DEFAULT_TEMPLATE, max_new_tokens=2)[0]
-    ranked = rank_options(evaluator, WEIGHTS[:1], ROWS, DEFAULT_TEMPLATE)[0]
+    ranked = rank_options(evaluator, WEIGHTS[:1], encode(evaluator.base, ROWS), ROWS)[0]
     right = sum(choice.correct for choice in ranked if choice)
     assert (arm.option_n, arm.option_accuracy) == (8, right / 8)
     assert (arm.option_low, arm.option_high) == wilson_interval(right, 8)
@@ -80,7 +84,7 @@ def test_a_model_that_overflows_chooses_nothing(
     adapter = mixed_adapters("llama")[0]
     huge = {n: Factors(f.a * 1e30, f.b * 1e30, f.scale) for n, f in adapter.factors.items()}
     evaluator = Evaluator(tiny_base("llama"), [dataclasses.replace(adapter, factors=huge)])
-    for choice in rank_options(evaluator, np.ones((1, 1)), ROWS, DEFAULT_TEMPLATE)[0]:
+    for choice in rank_options(evaluator, np.ones((1, 1)), encode(evaluator.base, ROWS), ROWS)[0]:
         assert choice is not None
         assert not choice.correct
         assert not choice.correct_by_sum

@@ -17,7 +17,7 @@ from composer.prompts import DEFAULT_TEMPLATE, PromptFormat, encode_examples
 
 PLAIN = PromptFormat()
 FORMATS = [PromptFormat("Say {input}\n{output}"), PromptFormat("Give it.\n\nQ: {input}\nA: {output}")]
-SETTINGS = ComposeSettings(budget=6, max_new_tokens=3, template="auto")
+SETTINGS = ComposeSettings(budget=6, max_new_tokens=3, template="auto", arms="basic")
 
 
 @pytest.fixture

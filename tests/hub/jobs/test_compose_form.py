@@ -7,7 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from composer.prompts import FORMATS
-from composer.settings import METHODS, OBJECTIVES, OPTIMIZERS
+from composer.settings import ARMS, METHODS, OBJECTIVES, OPTIMIZERS
 from hub.jobs import choices
 from hub.jobs.models import Job
 from tests import tiny
@@ -31,6 +31,7 @@ def test_every_choice_of_the_composer_is_offered() -> None:
     assert tuple(choices.OPTIMIZERS) == OPTIMIZERS
     assert tuple(choices.OBJECTIVES) == OBJECTIVES
     assert tuple(choices.PROMPT_FORMATS) == FORMATS
+    assert set(choices.COMPARE) == set(ARMS)
 
 
 def test_shows_the_form(alice_client: Any, modules: list[str]) -> None:
