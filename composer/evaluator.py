@@ -29,6 +29,7 @@ from composer.limits import Limits
 from composer.lower_blocks import LowerBlocks
 from composer.methods import METHODS
 from composer.norms import lean_norms, replaced
+from composer.packable import can_pack
 from composer.packed_attention import NAME as PACKED
 from composer.packed_attention import packed_rows
 from composer.prompts import EncodedRow
@@ -39,8 +40,6 @@ Pulse = Callable[[], None]
 PACK_TOKENS = 1024  # of one packed sequence
 MASKED_TOKENS = 512  # where attention costs the square of it (composer.packed_attention)
 MOST_LOGITS = 2**26  # of one forward: 256 MiB in float32
-# Models whose attention takes no mask of its own per token, or whose positions come from the mask.
-UNPACKABLE = {"bloom", "falcon", "mpt", "gemma3n"}
 
 _copies: "WeakKeyDictionary[nn.Module, dict[torch.dtype, nn.Module]]" = WeakKeyDictionary()
 
@@ -90,13 +89,7 @@ class Evaluator:
     @property
     def is_packable(self) -> bool:
         """Whether rows can share one sequence: attention models that take a mask and positions per token."""
-        config = self.model.config
-        return (
-            self.base.architecture == "causal"
-            and config.model_type not in UNPACKABLE
-            and not getattr(config, "sliding_window", None)
-            and not getattr(config, "alibi", False)
-        )
+        return self.base.architecture == "causal" and can_pack(self.model.config)
 
     @torch.inference_mode()
     def losses(self, weights: NDArray[np.float64], rows: Sequence[EncodedRow]) -> Losses:
@@ -230,8 +223,11 @@ class Evaluator:
         self.forwards += 1
         return self.model(**inputs)
 
-    def generate(self, prompts: Sequence[Sequence[int]], most: int) -> list[list[int]]:
-        """Greedy continuations by the model's own generate, end token cut, at most `most` tokens each.
+    def generate(
+        self, prompts: Sequence[Sequence[int]], most: int, ends: frozenset[int] | None = None
+    ) -> list[list[int]]:
+        """Greedy continuations by the model's own generate, cut at the first of `ends` (the end token), at most `most`
+        tokens each.
 
         Decoders continue at the right edge, so their prompts are padded on the left; the mask keeps a state-space
         model's state at zero there.
@@ -244,7 +240,7 @@ class Evaluator:
         ones = [[1] * len(p) for p in prompts]
         ids = [f + list(p) if left else list(p) + f for f, p in zip(fill, prompts, strict=True)]
         mask = [z + o if left else o + z for z, o in zip(zeros, ones, strict=True)]
-        end = int(self.base.tokenizer.eos_token_id)
+        ends = ends or frozenset({int(self.base.tokenizer.eos_token_id)})
         output = self.model.generate(
             input_ids=torch.tensor(ids, device=self.base.device),
             attention_mask=torch.tensor(mask, device=self.base.device),
@@ -252,14 +248,15 @@ class Evaluator:
                 max_new_tokens=most,
                 do_sample=False,
                 num_beams=1,
-                eos_token_id=end,
+                eos_token_id=sorted(ends),
                 pad_token_id=self.pad,
                 decoder_start_token_id=getattr(self.model.config, "decoder_start_token_id", None),
             ),
         )
         answers = []
         for row in output[:, width if left else 1 :].tolist():
-            answers.append(row[: row.index(end)] if end in row else row)
+            stop = next((k for k, token in enumerate(row) if token in ends), None)
+            answers.append(row[:stop])
         return answers
 
     @property

@@ -7,7 +7,7 @@ whose text is meant for the user -> failed with that text; anything else -> fail
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -18,6 +18,8 @@ from composer.checkpoint import Generation
 from composer.compose import AdapterSource, ComposeSettings, Composition, Progress, compose
 from composer.errors import ComposerError, SearchStopped, SettingsError
 from composer.examples import Example, examples_from_rows
+from composer.prompts import PromptFormat
+from composer.recorded import prompt_of
 from hub.jobs import outcome, warm
 from hub.jobs.errors import HandOver, JobTimedOut, LeaseLost
 from hub.jobs.lease import Heartbeat, Lease, claim
@@ -147,9 +149,17 @@ def _adapter(revision: Revision, base: LoadedModel) -> AdapterSource:
                 f"A stored file of {name} is damaged. Leave this module out; its owner can upload it again."
             )
             raise RegistryError("file_corrupt", sentence) from error
-        return load_adapter(folder, name=name, base=base)
+        adapter = load_adapter(folder, name=name, base=base)
+        return replace(adapter, prompt=_recorded_prompt(revision) or adapter.prompt)
 
     return AdapterSource(name, load)
+
+
+def _recorded_prompt(revision: Revision) -> PromptFormat | None:
+    """The format that the module's page names; what its author edits there counts more than its files."""
+    module = revision.module
+    words = ("prompt_template", "prompt_format", "system_prompt")
+    return prompt_of({word: getattr(module, word) for word in words})
 
 
 def _settings(job: Job) -> ComposeSettings:
@@ -162,6 +172,9 @@ def _settings(job: Job) -> ComposeSettings:
         penalty=job.penalty,
         rank=job.rank,
         template=job.prompt_template,
+        chat=job.prompt_format == "chat",
+        system=job.system_prompt,
+        objective=job.objective,
         arms=job.compare,
         tune_steps=job.tune_steps,
     )

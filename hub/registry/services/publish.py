@@ -190,6 +190,8 @@ def _set_head(module: Module, revision: Revision, checked: Checked) -> None:
     module.license = metadata.license
     module.dataset = metadata.dataset
     module.prompt_template = metadata.prompt_template
+    module.prompt_format = metadata.prompt_format or "plain"
+    module.system_prompt = metadata.system_prompt
     module.samples = metadata.sample_rows
     module.save()
     refresh_search(module)

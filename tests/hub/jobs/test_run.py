@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from composer.examples import Example
+from composer.prompts import PromptFormat
 from hub.jobs import publish, runner
 from hub.jobs.models import Job
 from hub.registry.models import Module
@@ -47,8 +48,8 @@ def test_a_module_that_was_only_tried_leaves_no_licence(submit: Callable[..., Jo
     job = submit()
     first, *_, last = (row.revision for row in job.modules.all())
     last.module.license = "gpl-3.0"
-    assert publish._metadata(job, [first, last]).license == "gpl-3.0"
-    alone = publish._metadata(job, [first])
+    assert publish._metadata(job, [first, last], PromptFormat()).license == "gpl-3.0"
+    alone = publish._metadata(job, [first], PromptFormat())
     assert (alone.license, alone.summary) == ("mit", "Composed of 1 module for 5 examples")
 
 
