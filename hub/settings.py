@@ -10,6 +10,9 @@ HUB_JOB_SECONDS    3600      longest run of one job
 HUB_WEB_THREADS    8         requests that are answered at the same time
 HUB_LOG_LEVEL      INFO
 HUB_UPLOAD_LIMIT   500       largest upload in MB
+HUB_HF_REQUESTS    3000      requests in five minutes by one client of the Hugging Face protocol
+HUB_LFS_PART       64        MB in one part of a multipart upload
+HUB_DISK_FLOOR     200       MB of the disk that uploads leave free
 SECRET_KEY         -         default: made once, kept in HUB_DATA/secret_key
 DATABASE_URL       -         default: the embedded PostgreSQL in HUB_DATA
 CELERY_BROKER_URL  -         default: a queue of files in HUB_DATA
@@ -117,6 +120,9 @@ HUB_WEB_THREADS = env_int("HUB_WEB_THREADS", 8, 1, 128)
 JOB_SECONDS = env_int("HUB_JOB_SECONDS", 3600, 60, 86_400)
 HUB_HTTPS = env_bool("HUB_HTTPS", False)
 HUB_UPLOAD_LIMIT = env_int("HUB_UPLOAD_LIMIT", 500, 1, 100_000) * 1_000_000  # bytes
+HF_REQUESTS = env_int("HUB_HF_REQUESTS", 3000, 10, 10_000_000)
+LFS_PART = env_int("HUB_LFS_PART", 64, 1, 5000) * 1_000_000  # bytes
+DISK_FLOOR = env_int("HUB_DISK_FLOOR", 200, 0, 10_000_000) * 1_000_000  # bytes
 DEBUG = env_bool("HUB_DEBUG", False)
 SECRET_KEY = secret_key(HUB_DATA)
 
@@ -129,6 +135,7 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "
 INSTALLED_APPS = [
     "hub.accounts",
     "hub.registry",
+    "hub.hfapi",
     "hub.jobs",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, include, is_valid_path, path, r
 
 from hub import api, api_docs, health
 from hub.accounts.names import RESERVED
+from hub.hfapi.errors import not_found as hfapi_not_found
 from hub.registry.urls import catchall_urls, site_urls
 
 
@@ -27,7 +28,8 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("api/v1/", include(api_v1)),
-    re_path(r"^api/", api.not_found),
+    path("", include("hub.hfapi.urls")),
+    re_path(r"^api/", hfapi_not_found),
     path("favicon.ico", favicon),
     path("admin/", admin.site.urls),
     path("", include("hub.accounts.urls")),
@@ -39,7 +41,7 @@ urlpatterns = [
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/api/"):
-        return api.not_found(request)
+        return hfapi_not_found(request)
     with_slash = f"{request.path}/"
     if request.method == "GET" and _is_own_page(with_slash):  # /signin: Django sees the catch-all's /{owner}
         return redirect(with_slash)

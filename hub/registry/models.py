@@ -33,6 +33,7 @@ class BaseModel(models.Model):
     parameters = models.BigIntegerField()
     context_length = models.PositiveIntegerField()  # tokens
     folder = models.CharField(max_length=500)  # on the workers' disk; never shown
+    files = models.JSONField(default=dict, blank=True)  # what is served of it; see services.base_files
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -56,9 +57,21 @@ class ModuleQuerySet(models.QuerySet["Module"]):
             visible |= models.Q(namespace__user=user)
         return self.filter(visible, deleted_at=None, head__isnull=False)
 
+    def reachable_by(self, user: Any) -> ModuleQuerySet:
+        """As visible_to, and the user's drafts: modules whose `main` has never been a complete adapter."""
+        if not user.is_authenticated:
+            return self.visible_to(user)
+        return self.filter(
+            models.Q(pk__in=self.model.objects.visible_to(user).values("pk"))
+            | models.Q(head=None, deleted_at=None, namespace__user=user)
+        )
+
 
 class Module(models.Model):
-    """The catalogue entry of one LoRA, `owner/name`. A deleted one stays as a row, so its name is never given again."""
+    """The catalogue entry of one LoRA, `owner/name`. A deleted one stays as a row, so its name is never given again.
+
+    head: the revision at `main`, once that has been a complete adapter; a module without one is a draft.
+    """
 
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.PROTECT, related_name="modules")
     name = models.CharField(max_length=96)
@@ -108,6 +121,10 @@ class Module(models.Model):
         """The base model's id, registered or not."""
         return self.base_model.model_id if self.base_model else self.base_model_label
 
+    @property
+    def is_draft(self) -> bool:
+        return self.head_id is None
+
     def can_write(self, user: object) -> bool:
         return self.deleted_at is None and self.namespace.can_write(user)
 
@@ -130,18 +147,24 @@ class ModuleVector(models.Model):
 
 
 class Revision(models.Model):
-    """An immutable set of files of a module, and what they say. rank: the largest; size: bytes of the weights file."""
+    """An immutable set of files of a module, and what they say. rank: the largest; size: bytes of the weights file.
+
+    One that is not complete has no adapter (yet): its peft_type is empty and its numbers are 0.
+    """
 
     module = models.ForeignKey(Module, on_delete=models.CASCADE, related_name="revisions")
     commit = models.CharField(max_length=40)  # hex
     number = models.PositiveIntegerField()  # 1, 2, 3 … within the module
     message = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)  # of the commit: what its message has no room for
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    is_complete = models.BooleanField(default=True)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
     card = models.TextField(blank=True)  # README.md without its front matter
-    peft_type = models.CharField(max_length=32)
+    peft_type = models.CharField(max_length=32, blank=True)
     rank = models.PositiveIntegerField()
     alpha = models.FloatField()
     targets = ArrayField(models.CharField(max_length=512), default=list, blank=True)
@@ -165,6 +188,28 @@ class Revision(models.Model):
     @property
     def short(self) -> str:
         return self.commit[:SHORT_COMMIT]
+
+
+class Ref(models.Model):
+    """A name for a revision: a branch, which moves with every commit to it, or a tag, which stays. `main` is a branch."""
+
+    class Kind(models.TextChoices):
+        BRANCH = "branch"
+        TAG = "tag"
+
+    module = models.ForeignKey(Module, on_delete=models.CASCADE, related_name="refs")
+    kind = models.CharField(max_length=6, choices=Kind)
+    name = models.CharField(max_length=120)
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="refs")
+    message = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["module", "name"], name="ref_name")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
 
 
 class Blob(models.Model):

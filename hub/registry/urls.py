@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from hub.registry.views import edit, files, module, pages, upload
+from hub.registry.views import edit, module, pages, upload
 
 site_urls: list[URLPattern] = [
     path("", pages.home, name="home"),
@@ -17,5 +17,4 @@ catchall_urls: list[URLPattern] = [
     path("<str:owner>/<str:name>/edit", edit.edit, name="module-edit"),
     path("<str:owner>/<str:name>/delete", edit.delete, name="module-delete"),
     path("<str:owner>/<str:name>/new-revision", upload.new_revision, name="module-new-revision"),
-    path("<str:owner>/<str:name>/resolve/<str:revision>/<path:path>", files.resolve, name="resolve"),
 ]

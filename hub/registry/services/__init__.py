@@ -1,25 +1,36 @@
 """Everything that the rest of the hub does with modules. Import from here."""
 
+from hub.registry.services.base_files import BaseFile, BaseFiles, base_files
 from hub.registry.services.base_models import find_base_model, register_base_model
+from hub.registry.services.branches import create_ref, delete_ref
 from hub.registry.services.candidates import Candidate, candidates_for, rank_modules
+from hub.registry.services.commits import Changes, commit_changes, create_draft
 from hub.registry.services.downloads import count_download
 from hub.registry.services.errors import Problem, PublishError, RegistryError
 from hub.registry.services.materialize import materialize
 from hub.registry.services.metadata import ModuleMetadata, split_list
 from hub.registry.services.modules import delete_module, metadata_of, require_write, update_module
 from hub.registry.services.publish import EvaluationData, publish_revision
-from hub.registry.services.refs import find_file, find_module, find_revision, resolve_module_ref
+from hub.registry.services.refs import find_file, find_module, find_revision, resolve_module_ref, split_ref
 
 __all__ = [
+    "BaseFile",
+    "BaseFiles",
     "Candidate",
+    "Changes",
     "EvaluationData",
     "ModuleMetadata",
     "Problem",
     "PublishError",
     "RegistryError",
+    "base_files",
     "candidates_for",
+    "commit_changes",
     "count_download",
+    "create_draft",
+    "create_ref",
     "delete_module",
+    "delete_ref",
     "find_base_model",
     "find_file",
     "find_module",
@@ -32,5 +43,6 @@ __all__ = [
     "require_write",
     "resolve_module_ref",
     "split_list",
+    "split_ref",
     "update_module",
 ]

@@ -1,6 +1,6 @@
 """What is checked of an upload before anything is stored: names and sizes of its files, then what is in them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,7 +8,14 @@ from django.conf import settings
 
 from composer.adapter_files import AdapterInfo, inspect_adapter
 from composer.errors import AdapterError
-from composer.file_names import WEIGHTS, check_file_name, check_text_file
+from composer.file_names import (
+    CONFIG,
+    WEIGHTS,
+    check_file_name,
+    check_other_tensors,
+    check_text_file,
+    is_tensor_file,
+)
 from hub.registry.models import BaseModel
 from hub.registry.services.base_models import find_base_model, require_fit
 from hub.registry.services.errors import Problem, PublishError
@@ -43,8 +50,10 @@ def file_problems(files: Mapping[str, Path]) -> list[Problem]:
     for name, path in files.items():
         try:
             check_file_name(name)
-            if name != WEIGHTS:
+            if not is_tensor_file(name):
                 check_text_file(path, name)
+            elif name != WEIGHTS:
+                check_other_tensors(path, name)
         except AdapterError as error:
             problems.append(Problem("files", error.code, str(error)))
             continue
@@ -54,7 +63,7 @@ def file_problems(files: Mapping[str, Path]) -> list[Problem]:
         size = path.stat().st_size
         total += size
         limit = MAX_CARD if name == CARD else MAX_TEXT
-        if name != WEIGHTS and size > limit:
+        if not is_tensor_file(name) and size > limit:
             problems.append(
                 Problem(
                     "files",
@@ -71,13 +80,18 @@ def file_problems(files: Mapping[str, Path]) -> list[Problem]:
     return problems
 
 
+def is_complete(names: Collection[str]) -> bool:
+    """Do the files make an adapter? If so, check_files says whether it is a good one."""
+    return CONFIG in names and WEIGHTS in names
+
+
 def check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
     """Read and check the folder. Raises PublishError for the field `files`, or `base_model` where the author named one."""
     try:
         info = inspect_adapter(folder)
     except AdapterError as error:
         raise PublishError(error.code, str(error), "files") from error
-    card, said = _read_card(folder / CARD)
+    card, said = read_card_file(folder / CARD)
     configured = info.config.base_model
     # A path on the author's disk names no base model.
     said = replace(
@@ -98,7 +112,8 @@ def check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
     )
 
 
-def _read_card(path: Path) -> tuple[str, ModuleMetadata]:
+def read_card_file(path: Path) -> tuple[str, ModuleMetadata]:
+    """(the card without its front matter, what the front matter says). Raises PublishError if it is no text."""
     if not path.is_file():
         return "", ModuleMetadata()
     try:

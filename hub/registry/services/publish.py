@@ -14,10 +14,11 @@ from django.utils import timezone
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
 from hub.registry import storage
-from hub.registry.models import Evaluation, File, Module, Parent, Revision
+from hub.registry.models import Evaluation, File, Module, Parent, Ref, Revision
 from hub.registry.services.checks import Checked, check_files, file_problems
 from hub.registry.services.errors import Problem, PublishError
 from hub.registry.services.metadata import ModuleMetadata, metadata_problems
+from hub.registry.services.refs import MAIN
 from hub.registry.services.search_index import refresh_search
 
 
@@ -64,7 +65,8 @@ def publish_revision(
     try:
         with transaction.atomic():
             module = _module(namespace, name, private) if create else _locked(namespace, name)
-            revision = _revision(module, user, checked, message, blobs)
+            number, main = _newest(module)
+            revision = new_revision(module, user, checked, message, blobs, parent=main, number=number + 1)
             Parent.objects.bulk_create(
                 Parent(child=revision, parent=parent, weight=weight) for parent, weight in parents
             )
@@ -82,10 +84,13 @@ def publish_revision(
                 )
                 for row in evaluations
             )
-            _set_head(module, revision, checked)
+            set_head(module, revision, checked)
+            Ref.objects.update_or_create(
+                module=module, name=MAIN, defaults={"kind": Ref.Kind.BRANCH, "revision": revision}
+            )
     except IntegrityError as error:
         if create and Module.objects.filter(namespace=namespace, name__iexact=name).exists():
-            raise _taken(namespace, name) from error
+            raise name_taken(namespace, name) from error
         raise
     return revision
 
@@ -99,7 +104,7 @@ def _request_problems(
     if wrong := name_error(name):
         problems.append(Problem("name", "bad_name", wrong))
     elif create and Module.objects.filter(namespace=namespace, name__iexact=name).exists():
-        taken = _taken(namespace, name)
+        taken = name_taken(namespace, name)
         problems.append(Problem("name", taken.code, taken.detail, taken.status))
     if len(message) > 200 or not message.isprintable():
         problems.append(
@@ -137,17 +142,33 @@ def _locked(namespace: Namespace, name: str) -> Module:
     return module
 
 
-def _revision(
-    module: Module, user: User, checked: Checked, message: str, blobs: Sequence[tuple[str, Any]]
+def _newest(module: Module) -> tuple[int, Revision | None]:
+    """(the highest number so far, the revision at `main`)."""
+    number = module.revisions.order_by("-number").values_list("number", flat=True).first() or 0
+    main = module.refs.filter(name=MAIN).select_related("revision").first()
+    return number, main.revision if main else module.head
+
+
+def new_revision(
+    module: Module,
+    user: User,
+    checked: Checked,
+    message: str,
+    blobs: Sequence[tuple[str, Any]],
+    *,
+    parent: Revision | None,
+    number: int,
+    description: str = "",
 ) -> Revision:
+    """The row of a complete revision and those of its files. The module's row is locked."""
     info = checked.info
-    previous = module.revisions.order_by("-number").first()
-    number = previous.number + 1 if previous else 1
     revision = Revision.objects.create(
         module=module,
-        commit=_commit_id(module, number, previous.commit if previous else "", blobs),
+        commit=commit_id(module, number, parent.commit if parent else "", blobs),
         number=number,
         message=message or ("First revision" if number == 1 else f"Revision {number}"),
+        description=description,
+        parent=parent,
         author=user,
         card=checked.card,
         peft_type=info.config.peft_type,
@@ -165,7 +186,7 @@ def _revision(
     return revision
 
 
-def _commit_id(module: Module, number: int, previous: str, blobs: Sequence[tuple[str, Any]]) -> str:
+def commit_id(module: Module, number: int, previous: str, blobs: Sequence[tuple[str, Any]]) -> str:
     """40 hex digits that depend on the files, their module, the revision before and the time."""
     content = [
         module.pk,
@@ -177,7 +198,8 @@ def _commit_id(module: Module, number: int, previous: str, blobs: Sequence[tuple
     return hashlib.sha1(json.dumps(content).encode(), usedforsecurity=False).hexdigest()
 
 
-def _set_head(module: Module, revision: Revision, checked: Checked) -> None:
+def set_head(module: Module, revision: Revision, checked: Checked) -> None:
+    """`main` is this revision now, and the module is what it says."""
     metadata = checked.metadata
     module.head = revision
     module.base_model = checked.base_model
@@ -193,7 +215,7 @@ def _set_head(module: Module, revision: Revision, checked: Checked) -> None:
     refresh_search(module)
 
 
-def _taken(namespace: Namespace, name: str) -> PublishError:
+def name_taken(namespace: Namespace, name: str) -> PublishError:
     gone = Module.objects.filter(namespace=namespace, name__iexact=name, deleted_at__isnull=False).exists()
     why = (
         "was used by a module that has been deleted, and names are never given again" if gone else "is taken"

@@ -1,0 +1,44 @@
+"""The protocol's addresses: below /api/ and /oauth/, beside a repository's own address, and the upload targets."""
+
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from hub.hfapi import info, lists, refs, resolve, tree, users
+
+_REPO = r"(?P<kind>models|datasets|spaces|kernels)/(?P<owner>[^/]+)/(?P<name>[^/]+)"
+_PREFIX = r"^(?:(?P<kind>datasets|spaces|kernels)/)?(?P<owner>[^/]+)/(?P<name>[^/]+)"
+
+repository: list[URLPattern] = [
+    path("", info.info),
+    path("/revision/<path:rev>", info.info),
+    path("/auth-check", info.auth_check),
+    path("/auth-check/write", info.auth_check, {"write": True}),
+    path("/tree/<path:rest>", tree.tree),
+    path("/paths-info/<path:rev>", tree.paths_info),
+    path("/refs", refs.refs),
+    path("/commits/<path:rev>", refs.commits),
+    path("/branch/<path:branch>", refs.branch),
+    path("/tag/<path:rev>", refs.tag),
+    path("/likers", users.likers),
+    path("/like", users.unlike),
+]
+api: list[URLPattern | URLResolver] = [
+    path("whoami-v2", users.whoami),
+    path("models", lists.models),
+    re_path(r"^(?P<kind>datasets|spaces|kernels)$", lists.others),
+    path("models-tags-by-type", lists.tags_by_type),
+    path("users/<str:name>/likes", users.likes),
+    re_path(r"^(?P<kind>users|organizations)/(?P<name>[^/]+)/overview$", users.overview),
+    path("settings/repositories", users.own_repositories),
+    re_path(r"^(?P<kind>models|datasets|spaces|kernels)/(?P<owner>[^/]+)$", info.info),  # gpt2
+    re_path(rf"^{_REPO}", include(repository)),
+]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/", include(api)),
+    path("<str:owner>/<str:name>/resolve/<str:revision>/<path:path>", resolve.resolve, name="resolve"),
+    re_path(
+        r"^(?P<kind>datasets|spaces|kernels)/(?P<owner>[^/]+)/(?P<name>[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)$",
+        resolve.resolve,
+    ),
+    path("<str:owner>/<str:name>/raw/<str:revision>/<path:path>", resolve.resolve),
+    path("<str:owner>/resolve/<str:revision>/<path:path>", resolve.resolve),
+]
