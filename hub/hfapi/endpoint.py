@@ -69,6 +69,10 @@ def _answer(
         response = error_response(error)
     except FileCorrupt as error:
         response = answer(503, error.code, f"{error} Tell the hub's administrator.")
+    if request.method == "HEAD" and isinstance(response, HttpResponse) and response.content:
+        length = str(len(response.content))
+        response.content = b""
+        response["Content-Length"] = length
     if window is not None:
         for name, value in window.headers(exceeded=response.status_code == 429).items():
             response[name] = value

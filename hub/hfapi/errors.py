@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, JsonResponse
 from django.utils.encoding import iri_to_uri
+from django.views.decorators.csrf import csrf_exempt
 
 from hub.registry.services import PublishError, RegistryError
 
@@ -67,6 +68,7 @@ def answer(status: int, code: str, detail: str) -> JsonResponse:
     return response
 
 
+@csrf_exempt  # 404 for a POST too: the clients try, and go on without
 def not_found(request: HttpRequest) -> JsonResponse:
     """404 for an address that the protocol does not have here. A body of another shape would break the clients."""
     return answer(404, "not_found", f"There is nothing at {request.path}.")

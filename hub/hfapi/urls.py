@@ -2,10 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from hub.hfapi import info, lists, refs, resolve, tree, users
+from hub.hfapi import commit, info, lfs, lists, preupload, refs, repositories, resolve, tree, users
+from hub.hfapi.errors import not_found
+from hub.hfapi.xet import tokens, views
 
 _REPO = r"(?P<kind>models|datasets|spaces|kernels)/(?P<owner>[^/]+)/(?P<name>[^/]+)"
-_PREFIX = r"^(?:(?P<kind>datasets|spaces|kernels)/)?(?P<owner>[^/]+)/(?P<name>[^/]+)"
+_PREFIX = r"^(?P<owner>[^/]+)/(?P<name>[^/]+)"
 
 repository: list[URLPattern] = [
     path("", info.info),
@@ -18,10 +20,20 @@ repository: list[URLPattern] = [
     path("/commits/<path:rev>", refs.commits),
     path("/branch/<path:branch>", refs.branch),
     path("/tag/<path:rev>", refs.tag),
+    path("/settings", repositories.settings),
+    path("/preupload/<path:rev>", preupload.preupload),
+    path("/commit/<path:rev>", commit.commit),
+    path("/xet-write-token/<path:rev>", tokens.write_token),
     path("/likers", users.likers),
     path("/like", users.unlike),
 ]
 api: list[URLPattern | URLResolver] = [
+    path("repos/create", repositories.create),
+    path("repos/delete", repositories.delete),
+    path("validate-yaml", repositories.validate_yaml),
+    path("lfs/<str:ticket>", lfs.put),
+    path("lfs/<str:ticket>/<int:number>", lfs.put_part),
+    path("lfs/<str:ticket>/complete", lfs.complete),
     path("whoami-v2", users.whoami),
     path("models", lists.models),
     re_path(r"^(?P<kind>datasets|spaces|kernels)$", lists.others),
@@ -34,6 +46,11 @@ api: list[URLPattern | URLResolver] = [
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include(api)),
+    path("xet/<int:user>/<str:week>/v1/xorbs/default/<str:name>", views.xorb),
+    path("xet/<int:user>/<str:week>/v1/shards", views.shard),
+    re_path("^xet/", not_found),
+    re_path(rf"{_PREFIX}\.git/info/lfs/objects/batch$", lfs.batch, {"kind": "models"}),
+    re_path(rf"{_PREFIX}\.git/info/lfs/verify$", lfs.verify, {"kind": "models"}),
     path("<str:owner>/<str:name>/resolve/<str:revision>/<path:path>", resolve.resolve, name="resolve"),
     re_path(
         r"^(?P<kind>datasets|spaces|kernels)/(?P<owner>[^/]+)/(?P<name>[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)$",

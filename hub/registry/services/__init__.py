@@ -9,7 +9,13 @@ from hub.registry.services.downloads import count_download
 from hub.registry.services.errors import Problem, PublishError, RegistryError
 from hub.registry.services.materialize import materialize
 from hub.registry.services.metadata import ModuleMetadata, split_list
-from hub.registry.services.modules import delete_module, metadata_of, require_write, update_module
+from hub.registry.services.modules import (
+    delete_module,
+    metadata_of,
+    require_write,
+    set_visibility,
+    update_module,
+)
 from hub.registry.services.publish import EvaluationData, publish_revision
 from hub.registry.services.refs import find_file, find_module, find_revision, resolve_module_ref, split_ref
 
@@ -42,6 +48,7 @@ __all__ = [
     "register_base_model",
     "require_write",
     "resolve_module_ref",
+    "set_visibility",
     "split_list",
     "split_ref",
     "update_module",

@@ -59,11 +59,22 @@ def update_module(*, user: User, module: Module, metadata: ModuleMetadata, priva
     return locked
 
 
+def set_visibility(*, user: User, module: Module, private: bool) -> None:
+    """Who sees the module. Raises RegistryError forbidden (403)."""
+    require_write(user, module)
+    Module.objects.filter(pk=module.pk).update(is_private=private, updated_at=timezone.now())
+
+
 @transaction.atomic
 def delete_module(*, user: User, module: Module) -> None:
     """Take the module away from everybody. The row and the name stay (nobody can be tricked by a new module of an old name),
-    and its revisions stay for the jobs and compositions that point at them."""
+    and its revisions stay for the jobs and compositions that point at them. A module that was never more than a draft goes
+    altogether: nobody else has seen it."""
     require_write(user, module)
+    if module.is_draft and not module.revisions.filter(is_complete=True).exists():
+        module.refs.all().delete()
+        module.delete()
+        return
     Module.objects.filter(pk=module.pk, deleted_at=None).update(
         deleted_at=timezone.now(), search_vector=None, search_text=""
     )
