@@ -43,6 +43,19 @@ ORDER = {
     "trendingscore": "downloads",
 }
 UNITS = {"": 1, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+SHORT = (
+    "_id",
+    "id",
+    "modelId",
+    "likes",
+    "private",
+    "downloads",
+    "tags",
+    "library_name",
+    "pipeline_tag",
+    "createdAt",
+)
+FULL = ("author", "sha", "gated", "disabled", "lastModified", "trendingScore", "siblings")
 LIBRARIES = ("peft", "safetensors", "transformers", "region:us")  # of every module here
 
 
@@ -59,9 +72,9 @@ def models(request: HttpRequest) -> JsonResponse:
         dict(zip(COLUMNS, row, strict=True))
         for row in rows.values_list(*COLUMNS.values())[start : start + size + 1]
     ]
-    full = is_true(query.get("full")) or "siblings" in asked(request, "expand")
-    files = _files([value["head"] for value in values]) if full else {}
+    full = is_true(query.get("full"))
     expand = asked(request, "expand")
+    files = _files([value["head"] for value in values]) if full or "siblings" in expand else {}
     return page(
         request, [_item(value, files.get(value["head"], []), expand, full) for value in values], start, size
     )
@@ -155,6 +168,7 @@ def _item(row: dict[str, Any], files: list[str], expand: list[str], full: bool) 
         if row["base_model"]
         else None,
     }
-    if full:
+    if full or "siblings" in expand:
         body["siblings"] = [{"rfilename": path} for path in files]
-    return {key: body.get(key) for key in (*ALWAYS, *expand)} if expand else body
+    wanted = (*ALWAYS, *expand) if expand else (*SHORT, *FULL) if full else SHORT
+    return {key: body[key] for key in wanted if key in body}

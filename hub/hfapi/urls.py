@@ -2,7 +2,20 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from hub.hfapi import commit, info, lfs, lists, preupload, refs, repositories, resolve, tree, users
+from hub.hfapi import (
+    commit,
+    device,
+    info,
+    lfs,
+    lists,
+    pages,
+    preupload,
+    refs,
+    repositories,
+    resolve,
+    tree,
+    users,
+)
 from hub.hfapi.errors import not_found
 from hub.hfapi.xet import tokens, views
 
@@ -46,6 +59,9 @@ api: list[URLPattern | URLResolver] = [
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include(api)),
+    path("oauth/device", device.start),
+    path("oauth/token", device.token),
+    path("oauth/confirm", device.confirm, name="device-login"),
     path("xet/<int:user>/<str:week>/v1/xorbs/default/<str:name>", views.xorb),
     path("xet/<int:user>/<str:week>/v1/shards", views.shard),
     re_path("^xet/", not_found),
@@ -57,5 +73,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         resolve.resolve,
     ),
     path("<str:owner>/<str:name>/raw/<str:revision>/<path:path>", resolve.resolve),
+    path("<str:owner>/<str:name>/tree/<path:rev>", pages.at_revision),
+    path("<str:owner>/<str:name>/commit/<str:rev>", pages.at_revision),
+    path("<str:owner>/<str:name>/blob/<str:rev>/<path:path>", pages.at_revision),
     path("<str:owner>/resolve/<str:revision>/<path:path>", resolve.resolve),
 ]
