@@ -1,4 +1,6 @@
-"""User, the namespace a user owns, and access tokens."""
+"""Users and organisations with their namespaces, access tokens with what they may do, and the log of who did what."""
+
+from __future__ import annotations
 
 from datetime import datetime
 
@@ -7,9 +9,17 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from hub.accounts import policy
+
 
 class User(AbstractUser):
-    """A person or a program with an account. The name is unique whatever its case (see Namespace)."""
+    """A person or a program with an account. The name is unique whatever its case (see Namespace).
+
+    token: the access token by which the user acts in this request, set by tokens.authenticate; None in a browser session
+    and inside the hub. The policy looks at it, so a token never does more than it was made for.
+    """
+
+    token: AccessToken | None = None
 
     def __str__(self) -> str:
         return self.username
@@ -36,12 +46,12 @@ class Namespace(models.Model):
         return self.name
 
     def can_write(self, user: object) -> bool:
-        """May this user publish under the name? So far: the owner."""
-        return isinstance(user, User) and user.is_active and self.user_id == user.pk
+        """May this user publish under the name?"""
+        return policy.may(user, policy.Action.WRITE, self)
 
 
 class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
-    def usable(self) -> "AccessTokenQuerySet":
+    def usable(self) -> AccessTokenQuerySet:
         """Not past their end, and their user may sign in."""
         alive = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
         return self.filter(alive, user__is_active=True)
@@ -53,6 +63,7 @@ class AccessToken(models.Model):
     class Scope(models.TextChoices):
         READ = "read", "Read: see and download what you can see"
         WRITE = "write", "Write: also publish, compose and cancel in your name"
+        FINE = "fine", "Only what is chosen below"
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=60)
@@ -73,9 +84,46 @@ class AccessToken(models.Model):
 
     @property
     def can_write(self) -> bool:
+        """Does it stand for its user in everything, writing included?"""
         return self.scope == self.Scope.WRITE
+
+    @property
+    def is_fine_grained(self) -> bool:
+        return self.scope == self.Scope.FINE
 
     @property
     def is_expired(self) -> bool:
         expires: datetime | None = self.expires_at
         return expires is not None and expires <= timezone.now()
+
+
+class TokenGrant(models.Model):
+    """What a fine-grained token may do with one module, or with all modules of one namespace. Each permission holds the ones
+    before it."""
+
+    class Permission(models.TextChoices):
+        READ = "read", "Read and download"
+        WRITE = "write", "Publish and edit too"
+        MANAGE = "manage", "All that I may do"
+
+    token = models.ForeignKey(AccessToken, on_delete=models.CASCADE, related_name="grants")
+    namespace = models.ForeignKey(Namespace, null=True, on_delete=models.CASCADE, related_name="+")
+    module = models.ForeignKey("registry.Module", null=True, on_delete=models.CASCADE, related_name="+")
+    permission = models.CharField(max_length=6, choices=Permission, default=Permission.READ)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(namespace=None) ^ models.Q(module=None), name="grant_for_one_thing"
+            ),
+            models.UniqueConstraint(fields=["token", "namespace"], name="grant_namespace_once"),
+            models.UniqueConstraint(fields=["token", "module"], name="grant_module_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.permission} {self.target}"
+
+    @property
+    def target(self) -> str:
+        """`alice` or `alice/opposites`."""
+        return str(self.module or self.namespace)

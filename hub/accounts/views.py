@@ -54,15 +54,14 @@ def settings_home(request: HttpRequest) -> HttpResponse:
 def tokens(request: HttpRequest) -> HttpResponse:
     """The user's tokens. POST makes one; its text is in this one answer and nowhere else."""
     assert isinstance(request.user, User)  # by login_required
-    form = TokenForm(request.POST or None)
-    plaintext = new = None
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        new, plaintext = services.create_token(
-            user=request.user, name=data["name"], scope=data["scope"], expires_at=form.expires_at
-        )
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    made = form.save(request.user) if form.is_valid() else None
+    if made is not None:
         form = TokenForm()
-    found = AccessToken.objects.filter(user=request.user)
+    new, plaintext = made or (None, None)
+    found = AccessToken.objects.filter(user=request.user).prefetch_related(
+        "grants__namespace", "grants__module__namespace"
+    )
     context = {"form": form, "tokens": found, "new": new, "plaintext": plaintext, "tab": "tokens"}
     return render(request, "accounts/tokens.html", context, status=200 if not form.errors else 400)
 

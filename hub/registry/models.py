@@ -13,6 +13,8 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 from pgvector.django import HnswIndex, VectorField
 
+from hub.accounts import policy
+
 SHORT_COMMIT = 8  # hex digits shown to people
 VECTOR_SIZE = 384  # of the sentence model, composer.embed
 
@@ -50,11 +52,8 @@ class BaseModel(models.Model):
 
 class ModuleQuerySet(models.QuerySet["Module"]):
     def visible_to(self, user: Any) -> ModuleQuerySet:
-        """Modules that this user may see: public ones and their own; never deleted ones. Every read goes through here."""
-        visible = models.Q(is_private=False)
-        if user.is_authenticated:
-            visible |= models.Q(namespace__user=user)
-        return self.filter(visible, deleted_at=None, head__isnull=False)
+        """Modules that this user may see, as the policy says; never deleted ones. Every read goes through here."""
+        return self.filter(policy.visible(user), deleted_at=None, head__isnull=False)
 
 
 class Module(models.Model):
@@ -109,7 +108,10 @@ class Module(models.Model):
         return self.base_model.model_id if self.base_model else self.base_model_label
 
     def can_write(self, user: object) -> bool:
-        return self.deleted_at is None and self.namespace.can_write(user)
+        return policy.can(user, policy.Action.WRITE, self)
+
+    def can_manage(self, user: object) -> bool:
+        return policy.can(user, policy.Action.MANAGE, self)
 
 
 class ModuleVector(models.Model):

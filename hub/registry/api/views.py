@@ -51,7 +51,9 @@ FILTERS = [
 
 
 class RegistryView(APIView):
-    """Turns the registry's refusals into the API's errors."""
+    """Turns the registry's refusals into the API's errors. Its services ask the policy, so fine-grained tokens may come."""
+
+    grants_checked = True
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, PublishError):

@@ -6,7 +6,13 @@ from hub.registry.services.downloads import count_download
 from hub.registry.services.errors import Problem, PublishError, RegistryError
 from hub.registry.services.materialize import materialize
 from hub.registry.services.metadata import ModuleMetadata, split_list
-from hub.registry.services.modules import delete_module, metadata_of, require_write, update_module
+from hub.registry.services.modules import (
+    delete_module,
+    metadata_of,
+    require_manage,
+    require_write,
+    update_module,
+)
 from hub.registry.services.publish import EvaluationData, publish_revision
 from hub.registry.services.refs import find_file, find_module, find_revision, resolve_module_ref
 
@@ -29,6 +35,7 @@ __all__ = [
     "publish_revision",
     "rank_modules",
     "register_base_model",
+    "require_manage",
     "require_write",
     "resolve_module_ref",
     "split_list",

@@ -6,6 +6,7 @@ from django.utils import timezone
 from composer.adapter_files import inspect_adapter
 from composer.errors import AdapterError
 from hub.accounts.models import User
+from hub.accounts.policy import Action, can, role_in
 from hub.registry.models import Module
 from hub.registry.services.base_models import find_base_model, require_fit
 from hub.registry.services.errors import PublishError, RegistryError
@@ -32,6 +33,8 @@ def metadata_of(module: Module) -> ModuleMetadata:
 def update_module(*, user: User, module: Module, metadata: ModuleMetadata, private: bool) -> Module:
     """Change what is said about a module and who sees it; its files stay. Raises PublishError."""
     require_write(user, module)
+    if private != module.is_private:
+        require_manage(user, module)
     if problems := metadata_problems(metadata):
         raise PublishError.of(problems)
     locked = (
@@ -63,7 +66,7 @@ def update_module(*, user: User, module: Module, metadata: ModuleMetadata, priva
 def delete_module(*, user: User, module: Module) -> None:
     """Take the module away from everybody. The row and the name stay (nobody can be tricked by a new module of an old name),
     and its revisions stay for the jobs and compositions that point at them."""
-    require_write(user, module)
+    require_manage(user, module)
     Module.objects.filter(pk=module.pk, deleted_at=None).update(
         deleted_at=timezone.now(), search_vector=None, search_text=""
     )
@@ -71,5 +74,19 @@ def delete_module(*, user: User, module: Module) -> None:
 
 def require_write(user: User, module: Module) -> None:
     """Raise RegistryError forbidden (403) unless the user may change the module."""
-    if not module.can_write(user):
-        raise RegistryError("forbidden", f"{module.full_name} belongs to somebody else.", status=403)
+    _require(user, Action.WRITE, module)
+
+
+def require_manage(user: User, module: Module) -> None:
+    """Raise RegistryError forbidden (403) unless the user may rename or delete the module and decide who sees it."""
+    _require(user, Action.MANAGE, module)
+
+
+def _require(user: User, action: Action, module: Module) -> None:
+    if can(user, action, module):
+        return
+    if user.token is not None and module.deleted_at is None and role_in(module.namespace, user):
+        detail = f"This token may not do that with {module.full_name}."
+    else:
+        detail = f"{module.full_name} belongs to somebody else."
+    raise RegistryError("forbidden", detail, status=403)

@@ -53,7 +53,7 @@ def edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 def delete(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     assert isinstance(request.user, User)
     module = visible_module(request, owner, name)
-    if not module.can_write(request.user):
+    if not module.can_manage(request.user):
         raise Http404
     if request.POST.get("confirm") != module.full_name:
         messages.error(request, f"Nothing was deleted: type {module.full_name} to confirm.")

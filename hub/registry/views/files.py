@@ -16,7 +16,7 @@ from django.http import (
 )
 from django.views.decorators.http import require_safe
 
-from hub.accounts.services import find_token
+from hub.accounts.tokens import BadToken, authenticate
 from hub.registry.models import File
 from hub.registry.services import RegistryError, count_download, find_file, find_module, find_revision
 from hub.registry.storage import FileCorrupt, check_blob, open_blob
@@ -119,15 +119,14 @@ def _part(stream: IO[bytes], start: int, end: int) -> Iterator[bytes]:
 
 def _token_error(request: HttpRequest) -> JsonResponse | None:
     """Sign the request in by its Bearer token, if it has one; the answer to a bad token."""
-    kind, _, key = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer":
-        return None
-    token = find_token(key.strip())
-    if token is None:
-        response = _error(401, "bad_token", "This token is unknown, revoked or expired.")
+    try:
+        user = authenticate(request.headers.get("Authorization", ""))
+    except BadToken as error:
+        response = _error(401, error.code, str(error))
         response["WWW-Authenticate"] = "Bearer"
         return response
-    request.user = token.user
+    if user is not None:
+        request.user = user
     return None
 
 

@@ -1,0 +1,37 @@
+"""Tokens, organisations, gates and the log, looked at in a browser."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.registry.models import Module
+from tests.composer.adapter_folder import write_adapter
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def module(alice: Any, tmp_path: Path) -> Module:
+    """alice/opposites, public."""
+    from hub.registry.services import ModuleMetadata, publish_revision
+
+    files = {path.name: path for path in write_adapter(tmp_path / "adapter").iterdir()}
+    about = ModuleMetadata(summary="The opposite of a word", task="antonym", license="mit")
+    return publish_revision(
+        user=alice, namespace=alice.namespace, name="opposites", files=files, metadata=about
+    ).module
+
+
+def test_a_token_for_one_module(page, alice, sign_in, look, module):
+    sign_in(page, alice)
+    page.goto("/settings/tokens/")
+    assert not page.locator("#id_targets").is_visible()
+    page.get_by_role("textbox", name="Name").fill("ci")
+    page.get_by_label("Only what is chosen below").check()
+    page.locator("#id_targets").fill("alice/opposites")
+    page.locator("#id_permission").select_option("write")
+    look(page, "token-form")
+    page.get_by_role("button", name="Create token").click()
+    page.locator(".secret").wait_for()
+    look(page, "token-made")
