@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from hub.accounts import services, tokens
 from hub.accounts.errors import AccountError
-from hub.accounts.models import AccessToken, TokenGrant, User
+from hub.accounts.models import AccessToken, Role, TokenGrant, User
 from hub.accounts.names import namespace_error
 
 
@@ -130,3 +130,29 @@ class TokenForm(forms.Form):
         except AccountError as error:
             self.add_error(error.field or None, ValidationError(str(error), error.code))
             return None
+
+
+class OrganisationForm(forms.Form):
+    title = forms.CharField(required=False, max_length=120, label="Full name")
+    about = forms.CharField(required=False, max_length=300, help_text="One sentence, shown on its page.")
+
+
+class NewOrganisationForm(OrganisationForm):
+    name = forms.CharField(
+        max_length=96,
+        help_text="The first part of the address of its modules. Letters, digits, “-”, “_” and “.”.",
+        widget=forms.TextInput(
+            attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}
+        ),
+    )
+    field_order = ["name"]
+
+
+class InviteForm(forms.Form):
+    username = forms.CharField(
+        max_length=150,
+        widget=forms.TextInput(
+            attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}
+        ),
+    )
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.READER, widget=forms.RadioSelect)

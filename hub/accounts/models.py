@@ -33,11 +33,16 @@ class Namespace(models.Model):
         ORGANISATION = "organisation"
 
     name = models.CharField(max_length=96)
+    title = models.CharField(max_length=120, blank=True)  # an organisation's full name
+    about = models.CharField(max_length=300, blank=True)
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.USER)
     user = models.OneToOneField(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="namespace"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    deleted_at = models.DateTimeField(
+        null=True, blank=True
+    )  # of an organisation; its name is never given again
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("name"), name="namespace_name_any_case")]
@@ -48,6 +53,54 @@ class Namespace(models.Model):
     def can_write(self, user: object) -> bool:
         """May this user publish under the name?"""
         return policy.may(user, policy.Action.WRITE, self)
+
+    def can_manage(self, user: object) -> bool:
+        return policy.may(user, policy.Action.MANAGE, self)
+
+    @property
+    def is_organisation(self) -> bool:
+        return self.kind == self.Kind.ORGANISATION
+
+
+class Role(models.TextChoices):
+    """What a member may do in an organisation; each may also do what the ones before may."""
+
+    READER = "reader", "Reader: sees and downloads private modules"
+    WRITER = "writer", "Writer: also publishes and edits modules"
+    OWNER = "owner", "Owner: also decides about members, visibility, names and deletion"
+
+
+class Membership(models.Model):
+    """A user in an organisation. An organisation always has an owner."""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=6, choices=Role, default=Role.READER)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["user__username"]
+        constraints = [models.UniqueConstraint(fields=["namespace", "user"], name="member_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.role} in {self.namespace_id}"
+
+
+class Invitation(models.Model):
+    """An owner asks a user to join. Gone when it is answered: nobody becomes a member without saying yes."""
+
+    namespace = models.ForeignKey(Namespace, on_delete=models.CASCADE, related_name="invitations")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=6, choices=Role, default=Role.READER)
+    invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["namespace", "user"], name="invited_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} invited to {self.namespace_id}"
 
 
 class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
@@ -127,3 +180,28 @@ class TokenGrant(models.Model):
     def target(self) -> str:
         """`alice` or `alice/opposites`."""
         return str(self.module or self.namespace)
+
+
+class AuditEvent(models.Model):
+    """One thing that somebody did to a namespace, its modules, members or tokens. A trigger of the database refuses to change
+    or delete a row. actor and module are plain numbers: the log outlives what it tells of."""
+
+    at = models.DateTimeField(auto_now_add=True)
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="events")
+    module = models.BigIntegerField(null=True)
+    actor = models.BigIntegerField(null=True)
+    actor_name = models.CharField(max_length=150)
+    token = models.CharField(max_length=70, blank=True)  # name and prefix of the token by which it was done
+    action = models.CharField(max_length=40)  # see audit.SENTENCES
+    subject = models.CharField(max_length=200, blank=True)  # what it was done to, as it was called then
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["namespace", "-id"], name="events_of_namespace"),
+            models.Index(fields=["module", "-id"], name="events_of_module"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name} {self.action} {self.subject}"

@@ -1,7 +1,7 @@
 """Who may do what. The only file that decides it: pages, REST API, Hugging Face protocol, commands and jobs all ask here.
 
 Three things are looked at, and all must allow it:
-  the role        a user in their own namespace is its owner
+  the role        a user in their own namespace is its owner; in an organisation, what their membership says
   the visibility  anybody sees and downloads a public module, only members a private one
   the token       a request by token (user.token) is held to the token's scope and grants
 
@@ -61,7 +61,8 @@ def role_in(namespace: Namespace, user: Any) -> str | None:
         return None
     if namespace.user_id is not None:
         return "owner" if namespace.user_id == user.pk else None
-    return None
+    role: str | None = user.memberships.filter(namespace=namespace).values_list("role", flat=True).first()
+    return role
 
 
 def _is_person(user: Any) -> bool:
@@ -87,7 +88,8 @@ def _by_token(user: Any, namespace_id: int, module_id: int | None = None) -> int
 
 
 def _of_members(user: Any) -> Q:
-    return Q(namespace__user=user) & _in_grants(user)
+    joined = user.memberships.values("namespace_id")
+    return (Q(namespace__user=user) | Q(namespace__in=joined)) & _in_grants(user)
 
 
 def _in_grants(user: Any) -> Q:

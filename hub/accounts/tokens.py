@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 
-from hub.accounts import policy
+from hub.accounts import audit, policy
 from hub.accounts.errors import AccountError
 from hub.accounts.models import AccessToken, Namespace, TokenGrant, User
 
@@ -95,13 +95,18 @@ def create_token(
     for grant in grants:
         grant.token = token
     TokenGrant.objects.bulk_create(grants)
+    audit.record("token.create", actor=user, namespace=user.namespace, subject=str(token), scope=token.scope)
     return token, plaintext
 
 
+@transaction.atomic
 def revoke_token(*, user: User, token_id: int) -> bool:
     """Delete one of the user's own tokens. False if the user has no such token."""
-    deleted, _ = AccessToken.objects.filter(user=user, pk=token_id).delete()
-    return deleted > 0
+    token = AccessToken.objects.filter(user=user, pk=token_id).first()
+    if token is None or token.delete()[0] == 0:
+        return False
+    audit.record("token.revoke", actor=user, namespace=user.namespace, subject=str(token))
+    return True
 
 
 def _check_maker(user: User, scope: str, expires_at: datetime | None) -> None:

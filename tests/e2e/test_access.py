@@ -35,3 +35,21 @@ def test_a_token_for_one_module(page, alice, sign_in, look, module):
     page.get_by_role("button", name="Create token").click()
     page.locator(".secret").wait_for()
     look(page, "token-made")
+
+
+def test_an_organisation_and_its_members(page, alice, bob, sign_in, look):
+    from hub.accounts import organisations
+
+    weavers = organisations.create_organisation(
+        user=alice, name="weavers", title="The Weavers", about="We compose modules from modules."
+    )
+    organisations.invite(user=alice, organisation=weavers, username="bob", role="writer")
+    sign_in(page, alice)
+    page.goto("/weavers")
+    look(page, "organisation")
+    page.goto("/organisations/weavers/members/")
+    look(page, "organisation-members")
+    page.goto("/organisations/weavers/settings/")
+    look(page, "organisation-settings")
+    page.goto("/settings/organisations/")
+    look(page, "organisations")

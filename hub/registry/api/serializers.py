@@ -161,6 +161,9 @@ class ModuleCreateSerializer(VisibilitySerializer, MetadataSerializer):
     """A new module: multipart with a repeated field `files`."""
 
     name = serializers.CharField(max_length=200, help_text="Its name below your own, or owner/name.")
+    owner = serializers.CharField(
+        max_length=96, required=False, allow_blank=True, help_text="You, or an organisation of yours."
+    )
     files = serializers.ListField(
         child=serializers.FileField(allow_empty_file=True, max_length=300), allow_empty=False, max_length=200
     )

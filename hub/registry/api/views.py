@@ -97,7 +97,10 @@ class ModuleListView(RegistryView):
         """Publish a module. Everything is checked first; if anything is wrong, nothing is stored."""
         form = serializers.ModuleCreateSerializer(data=_multipart(request))
         form.is_valid(raise_exception=True)
-        namespace, name = _namespace(request, form.validated_data["name"])
+        name = form.validated_data["name"]
+        if owner := form.validated_data.get("owner"):
+            name = f"{owner}/{name}"
+        namespace, name = _namespace(request, name)
         with uploaded(form.validated_data["files"]) as files:
             revision = publish_revision(
                 user=_user(request),

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from composer.adapter_files import inspect_adapter
 from composer.errors import AdapterError
+from hub.accounts import audit
 from hub.accounts.models import User
 from hub.accounts.policy import Action, can, role_in
 from hub.registry.models import Module
@@ -56,6 +57,9 @@ def update_module(*, user: User, module: Module, metadata: ModuleMetadata, priva
     locked.license = metadata.license
     locked.dataset = metadata.dataset
     locked.prompt_template = metadata.prompt_template
+    _note(user, locked, "module.update")
+    if locked.is_private != private:
+        _note(user, locked, "module.visibility", visibility="private" if private else "public")
     locked.is_private = private
     locked.save()
     refresh_search(locked)
@@ -70,6 +74,7 @@ def delete_module(*, user: User, module: Module) -> None:
     Module.objects.filter(pk=module.pk, deleted_at=None).update(
         deleted_at=timezone.now(), search_vector=None, search_text=""
     )
+    _note(user, module, "module.delete")
 
 
 def require_write(user: User, module: Module) -> None:
@@ -90,3 +95,14 @@ def _require(user: User, action: Action, module: Module) -> None:
     else:
         detail = f"{module.full_name} belongs to somebody else."
     raise RegistryError("forbidden", detail, status=403)
+
+
+def _note(user: User, module: Module, action: str, **details: str) -> None:
+    audit.record(
+        action,
+        actor=user,
+        namespace=module.namespace,
+        subject=module.full_name,
+        module=module.pk,
+        **details,
+    )

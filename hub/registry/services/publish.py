@@ -11,6 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from hub.accounts import audit
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
 from hub.registry import storage
@@ -83,6 +84,14 @@ def publish_revision(
                 for row in evaluations
             )
             _set_head(module, revision, checked)
+            audit.record(
+                "module.create" if create else "module.revision",
+                actor=user,
+                namespace=namespace,
+                subject=module.full_name,
+                module=module.pk,
+                number=revision.number,
+            )
     except IntegrityError as error:
         if create and Module.objects.filter(namespace=namespace, name__iexact=name).exists():
             raise _taken(namespace, name) from error

@@ -28,23 +28,25 @@ def edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     module = visible_module(request, owner, name)
     if not module.can_write(request.user):
         raise Http404
-    form = EditForm(initial=metadata_initial(metadata_of(module)) | {"private": module.is_private})
-    if request.method == "POST":
-        form = EditForm(request.POST)
-        if form.is_valid():
-            try:
-                update_module(
-                    user=request.user,
-                    module=module,
-                    metadata=form.metadata(),
-                    private=form.cleaned_data["private"],
-                )
-            except PublishError as error:
-                form.add_problems(error.problems)
-            else:
-                messages.success(request, "Saved.")
-                return redirect(module)
-    context = {"form": form, "module": module}
+    can_manage = module.can_manage(request.user)
+    initial = metadata_initial(metadata_of(module)) | {"private": module.is_private}
+    form = EditForm(request.POST if request.method == "POST" else None, initial=initial)
+    if not can_manage:
+        del form.fields["private"]
+    if form.is_valid():
+        try:
+            update_module(
+                user=request.user,
+                module=module,
+                metadata=form.metadata(),
+                private=form.cleaned_data.get("private", module.is_private),
+            )
+        except PublishError as error:
+            form.add_problems(error.problems)
+        else:
+            messages.success(request, "Saved.")
+            return redirect(module)
+    context = {"form": form, "module": module, "can_manage": can_manage}
     return render(request, "registry/edit.html", context, status=400 if form.errors else 200)
 
 
