@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from hub.accounts.api import organisations, tokens
+from hub.accounts.api import log, organisations, tokens
 
 urlpatterns: list[URLPattern] = [
     path("tokens/", tokens.TokenListView.as_view(), name="api-tokens"),
@@ -13,6 +13,8 @@ urlpatterns: list[URLPattern] = [
         organisations.MemberView.as_view(),
         name="api-member",
     ),
+    path("log/", log.LogView.as_view(), name="api-log"),
+    path("organisations/<str:name>/log/", log.OrganisationLogView.as_view(), name="api-organisation-log"),
     path("invitations/", organisations.InvitationListView.as_view(), name="api-invitations"),
     path("invitations/<int:invitation_id>/", organisations.InvitationView.as_view(), name="api-invitation"),
 ]

@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+
 from hub.accounts.models import AuditEvent, Namespace, User
 
+EVENTS_A_PAGE = 50
 # action -> what the page says, with the event's subject and details filled in
 SENTENCES = {
     "token.create": "made the token {subject} ({scope})",
@@ -57,6 +61,14 @@ def record(
         subject=subject,
         details=details,
     )
+
+
+def page_of(events: QuerySet[AuditEvent], number: str | None) -> Page[AuditEvent]:
+    """A page of the log, each event with its `sentence`."""
+    page = Paginator(events, EVENTS_A_PAGE).get_page(number)
+    for event in page:
+        event.sentence = sentence(event)  # type: ignore[attr-defined]
+    return page
 
 
 def sentence(event: AuditEvent) -> str:

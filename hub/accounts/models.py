@@ -43,6 +43,8 @@ class Namespace(models.Model):
     deleted_at = models.DateTimeField(
         null=True, blank=True
     )  # of an organisation; its name is never given again
+    quota_bytes = models.BigIntegerField(null=True, blank=True)  # None: the hub's, HUB_QUOTA_GB
+    quota_modules = models.PositiveIntegerField(null=True, blank=True)  # None: HUB_QUOTA_MODULES
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("name"), name="namespace_name_any_case")]

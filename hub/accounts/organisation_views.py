@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from hub.accounts import organisations, policy
+from hub.accounts import audit, organisations, policy
 from hub.accounts.errors import AccountError
 from hub.accounts.forms import InviteForm, NewOrganisationForm, OrganisationForm
 from hub.accounts.models import Invitation, Membership, Namespace, Role, User
@@ -138,6 +138,17 @@ def settings_page(request: HttpRequest, name: str) -> HttpResponse:
         return redirect("organisation-settings", name=organisation.name)
     context = _context(request, organisation, "settings") | {"form": form}
     return render(request, "accounts/organisation_settings.html", context, status=400 if form.errors else 200)
+
+
+@never_cache
+@login_required
+def log(request: HttpRequest, name: str) -> HttpResponse:
+    """Who did what in the organisation. For owners."""
+    organisation = owned(request, name)
+    page = audit.page_of(organisation.events.all(), request.GET.get("page"))
+    return render(
+        request, "accounts/organisation_log.html", _context(request, organisation, "log") | {"page": page}
+    )
 
 
 @require_POST

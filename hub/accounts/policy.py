@@ -2,10 +2,11 @@
 
 Three things are looked at, and all must allow it:
   the role        a user in their own namespace is its owner; in an organisation, what their membership says
-  the visibility  anybody sees and downloads a public module, only members a private one
+  the visibility  anybody sees a public module, only members a private one; a gated one is downloaded by members and by
+                  those whose request was granted
   the token       a request by token (user.token) is held to the token's scope and grants
 
-Of a module only pk, namespace, is_private and deleted_at are read: this app imports no other.
+Of a module only pk, namespace, is_private, gate, deleted_at and access_requests are read: this app imports no other.
 """
 
 from __future__ import annotations
@@ -41,11 +42,13 @@ def can(user: Any, action: Action, module: Any) -> bool:
     """May the user do this with the module?"""
     if module.deleted_at is not None:
         return False
-    if action <= Action.DOWNLOAD and not module.is_private:
+    if not module.is_private and (action == Action.SEE or (action == Action.DOWNLOAD and not module.gate)):
         return True
-    if _by_role(user, module.namespace) < action:
+    if _by_token(user, module.namespace_id, module.pk) < action:
         return False
-    return _by_token(user, module.namespace_id, module.pk) >= action
+    if _by_role(user, module.namespace) >= action:
+        return True
+    return action <= Action.DOWNLOAD and not module.is_private and _is_granted(user, module)
 
 
 def visible(user: Any) -> Q:
@@ -53,6 +56,15 @@ def visible(user: Any) -> Q:
     if not _is_person(user):
         return Q(is_private=False)
     return Q(is_private=False) | _of_members(user)
+
+
+def downloadable(user: Any) -> Q:
+    """The condition on Module that `can(user, DOWNLOAD, module)` is, for a query."""
+    free = Q(is_private=False, gate="")
+    if not _is_person(user):
+        return free
+    let_in = user.access_requests.filter(status="granted").values("module_id")
+    return free | _of_members(user) | (Q(is_private=False, pk__in=let_in) & _in_grants(user))
 
 
 def role_in(namespace: Namespace, user: Any) -> str | None:
@@ -99,3 +111,7 @@ def _in_grants(user: Any) -> Q:
         return Q()
     grants = list(token.grants.values_list("namespace_id", "module_id"))
     return Q(namespace_id__in=[n for n, _ in grants if n]) | Q(pk__in=[m for _, m in grants if m])
+
+
+def _is_granted(user: Any, module: Any) -> bool:
+    return _is_person(user) and module.access_requests.filter(user=user, status="granted").exists()

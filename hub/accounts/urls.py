@@ -24,5 +24,7 @@ urlpatterns = [
     ),
     path("organisations/<str:name>/settings/", orgs.settings_page, name="organisation-settings"),
     path("organisations/<str:name>/delete/", orgs.delete, name="organisation-delete"),
+    path("organisations/<str:name>/log/", orgs.log, name="organisation-log"),
+    path("settings/log/", views.log, name="log"),
     path("settings/password/", views.ChangePassword.as_view(), name="password"),
 ]

@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from hub.accounts import services
+from hub.accounts import audit, services
 from hub.accounts.forms import SignInForm, SignUpForm, TokenForm
 from hub.accounts.models import AccessToken, User
 
@@ -74,6 +74,15 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
         raise Http404
     messages.success(request, "The token is revoked. Programs that used it can no longer sign in.")
     return redirect("tokens")
+
+
+@never_cache
+@login_required
+def log(request: HttpRequest) -> HttpResponse:
+    """Who did what to my modules and tokens."""
+    assert isinstance(request.user, User)  # by login_required
+    page = audit.page_of(request.user.namespace.events.all(), request.GET.get("page"))
+    return render(request, "accounts/log.html", {"page": page, "tab": "log"})
 
 
 class ChangePassword(SuccessMessageMixin, LoginRequiredMixin, PasswordChangeView):

@@ -53,3 +53,24 @@ def test_an_organisation_and_its_members(page, alice, bob, sign_in, look):
     look(page, "organisation-settings")
     page.goto("/settings/organisations/")
     look(page, "organisations")
+
+
+def test_a_gate(page, alice, bob, charlie, sign_in, look, module):
+    from hub.registry.services import request_access, set_gate
+
+    set_gate(user=alice, module=module, gate="manual", text="For research only. What will you use it for?")
+    request_access(user=charlie, module=module, message="A study of opposites in three languages.")
+    sign_in(page, bob)
+    page.goto("/alice/opposites")
+    look(page, "gated-module")
+    page.get_by_role("link", name="Request access").click()
+    look(page, "gate-request")
+    page.get_by_label("Message to the owner").fill("To compare it with ours.")
+    page.get_by_role("button", name="Request access").click()
+    page.get_by_role("heading", name="Your request waits").wait_for()
+    page.context.clear_cookies()
+    sign_in(page, alice)
+    page.goto("/alice/opposites/access")
+    page.get_by_role("button", name="Let in charlie").click()
+    page.get_by_role("heading", name="Decided").wait_for()
+    look(page, "gate-queue")

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from hub.registry.models import BaseModel, Evaluation
+from hub.registry.models import BaseModel, Evaluation, Gate
 from hub.registry.services import ModuleMetadata, split_list
 
 MAX_FIT_EXAMPLES = 100
@@ -45,6 +45,7 @@ class ModuleItemSerializer(serializers.Serializer[Any]):
     owner = serializers.CharField()
     name = serializers.CharField()
     private = serializers.BooleanField()
+    gate = serializers.ChoiceField(choices=Gate.values, help_text="Who downloads it: auto, manual, or all.")
     base_model = serializers.CharField(help_text="Id of the base model; empty if not known.")
     summary = serializers.CharField()
     task = serializers.CharField()
@@ -77,6 +78,9 @@ class RevisionSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
     author = serializers.CharField(allow_null=True)
     created_at = serializers.DateTimeField()
+    yanked = serializers.CharField(
+        allow_null=True, help_text="Why it is to be used no more; null if it may be."
+    )
 
 
 class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
@@ -155,6 +159,16 @@ class VisibilitySerializer(serializers.Serializer[Any]):
 
 class ModulePatchSerializer(VisibilitySerializer, MetadataSerializer):
     """Changes to a module; what is left out stays."""
+
+    gate = serializers.ChoiceField(
+        choices=Gate.values,
+        required=False,
+        allow_blank=True,
+        help_text="Whether downloads must be asked for.",
+    )
+    gate_text = serializers.CharField(
+        required=False, allow_blank=True, max_length=2000, help_text="What whoever asks reads first."
+    )
 
 
 class ModuleCreateSerializer(VisibilitySerializer, MetadataSerializer):

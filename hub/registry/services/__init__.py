@@ -4,6 +4,12 @@ from hub.registry.services.base_models import find_base_model, register_base_mod
 from hub.registry.services.candidates import Candidate, candidates_for, rank_modules
 from hub.registry.services.downloads import count_download
 from hub.registry.services.errors import Problem, PublishError, RegistryError
+from hub.registry.services.gates import (
+    decide_access,
+    request_access,
+    require_download,
+    set_gate,
+)
 from hub.registry.services.materialize import materialize
 from hub.registry.services.metadata import ModuleMetadata, split_list
 from hub.registry.services.modules import (
@@ -13,8 +19,16 @@ from hub.registry.services.modules import (
     require_write,
     update_module,
 )
+from hub.registry.services.names import is_free, move_module, restore_module
 from hub.registry.services.publish import EvaluationData, publish_revision
-from hub.registry.services.refs import find_file, find_module, find_revision, resolve_module_ref
+from hub.registry.services.refs import (
+    find_file,
+    find_module,
+    find_revision,
+    is_renamed,
+    resolve_module_ref,
+)
+from hub.registry.services.yank import unyank_revision, yank_revision
 
 __all__ = [
     "Candidate",
@@ -25,19 +39,29 @@ __all__ = [
     "RegistryError",
     "candidates_for",
     "count_download",
+    "decide_access",
     "delete_module",
     "find_base_model",
     "find_file",
     "find_module",
     "find_revision",
+    "is_free",
+    "is_renamed",
     "materialize",
     "metadata_of",
+    "move_module",
     "publish_revision",
     "rank_modules",
     "register_base_model",
+    "request_access",
+    "require_download",
     "require_manage",
     "require_write",
     "resolve_module_ref",
+    "restore_module",
+    "set_gate",
     "split_list",
+    "unyank_revision",
     "update_module",
+    "yank_revision",
 ]

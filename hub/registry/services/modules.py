@@ -5,12 +5,12 @@ from django.utils import timezone
 
 from composer.adapter_files import inspect_adapter
 from composer.errors import AdapterError
-from hub.accounts import audit
 from hub.accounts.models import User
 from hub.accounts.policy import Action, can, role_in
 from hub.registry.models import Module
 from hub.registry.services.base_models import find_base_model, require_fit
 from hub.registry.services.errors import PublishError, RegistryError
+from hub.registry.services.log import note
 from hub.registry.services.materialize import materialize
 from hub.registry.services.metadata import ModuleMetadata, metadata_problems
 from hub.registry.services.search_index import refresh_search
@@ -57,9 +57,9 @@ def update_module(*, user: User, module: Module, metadata: ModuleMetadata, priva
     locked.license = metadata.license
     locked.dataset = metadata.dataset
     locked.prompt_template = metadata.prompt_template
-    _note(user, locked, "module.update")
+    note("module.update", locked, user)
     if locked.is_private != private:
-        _note(user, locked, "module.visibility", visibility="private" if private else "public")
+        note("module.visibility", locked, user, visibility="private" if private else "public")
     locked.is_private = private
     locked.save()
     refresh_search(locked)
@@ -68,13 +68,14 @@ def update_module(*, user: User, module: Module, metadata: ModuleMetadata, priva
 
 @transaction.atomic
 def delete_module(*, user: User, module: Module) -> None:
-    """Take the module away from everybody. The row and the name stay (nobody can be tricked by a new module of an old name),
-    and its revisions stay for the jobs and compositions that point at them."""
+    """Take the module away from everybody. The row stays as a tombstone: for a time its owner can restore it and nobody gets
+    its name, so that nobody is tricked by a new module of an old name. Revisions stay for the jobs and compositions that
+    point at them."""
     require_manage(user, module)
     Module.objects.filter(pk=module.pk, deleted_at=None).update(
         deleted_at=timezone.now(), search_vector=None, search_text=""
     )
-    _note(user, module, "module.delete")
+    note("module.delete", module, user)
 
 
 def require_write(user: User, module: Module) -> None:
@@ -95,14 +96,3 @@ def _require(user: User, action: Action, module: Module) -> None:
     else:
         detail = f"{module.full_name} belongs to somebody else."
     raise RegistryError("forbidden", detail, status=403)
-
-
-def _note(user: User, module: Module, action: str, **details: str) -> None:
-    audit.record(
-        action,
-        actor=user,
-        namespace=module.namespace,
-        subject=module.full_name,
-        module=module.pk,
-        **details,
-    )

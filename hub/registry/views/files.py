@@ -14,11 +14,22 @@ from django.http import (
     JsonResponse,
     StreamingHttpResponse,
 )
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from hub.accounts.tokens import BadToken, authenticate
-from hub.registry.models import File
-from hub.registry.services import RegistryError, count_download, find_file, find_module, find_revision
+from hub.registry.models import File, Module
+from hub.registry.services import (
+    RegistryError,
+    count_download,
+    find_file,
+    find_module,
+    find_revision,
+    require_download,
+)
+from hub.registry.services.gates import GATED, access_path
+from hub.registry.services.refs import is_renamed
+from hub.registry.services.yank import yank_warning
 from hub.registry.storage import FileCorrupt, check_blob, open_blob
 
 CHUNK = 2**18
@@ -33,15 +44,30 @@ def resolve(request: HttpRequest, owner: str, name: str, revision: str, path: st
     if token is not None:
         return token
     try:
-        found = find_revision(find_module(f"{owner}/{name}", request.user), revision)
+        module = find_module(f"{owner}/{name}", request.user)
+        if is_renamed(module, f"{owner}/{name}"):
+            return _moved(module, revision, path)
+        found = find_revision(module, revision)
+        require_download(request.user, found.module)
         file = find_file(found, path)
         response = _answer(request, file)
     except RegistryError as error:
         response = _error(error.status, error.code, error.detail)
         if error.code == "unknown_file":
             response["X-Repo-Commit"] = found.commit
+        elif error.code == GATED:
+            response["X-Error-Code"] = "GatedRepo"
+            response["X-Error-Message"] = error.detail
+            response["Link"] = f'<{request.build_absolute_uri(access_path(found.module))}>; rel="help"'
     except FileCorrupt as error:
         response = _error(503, error.code, f"{error} Tell the hub's administrator.")
+    return response
+
+
+def _moved(module: Module, revision: str, path: str) -> HttpResponse:
+    """To the module's present name. 307 and relative, which every Hugging Face client follows."""
+    response = HttpResponse(status=307)
+    response["Location"] = reverse("resolve", args=[module.namespace.name, module.name, revision, path])
     return response
 
 
@@ -55,6 +81,8 @@ def _answer(request: HttpRequest, file: File) -> HttpResponseBase:
         response = _content(request, file, etag)
     response["ETag"] = etag
     response["X-Repo-Commit"] = file.revision.commit
+    if file.revision.yanked_at:
+        response["X-HF-Warning"] = yank_warning(file.revision)
     response["Accept-Ranges"] = "bytes"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
