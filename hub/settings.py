@@ -12,7 +12,10 @@ HUB_LOG_LEVEL      INFO
 HUB_UPLOAD_LIMIT   500       largest upload in MB
 HUB_HF_REQUESTS    3000      requests in five minutes by one client of the Hugging Face protocol
 HUB_LFS_PART       64        MB in one part of a multipart upload
-HUB_DISK_FLOOR     200       MB of the disk that uploads leave free
+HUB_QUOTA_GB       50        what the modules of one user or organisation may take, unless the admin says otherwise
+HUB_QUOTA_MODULES  1000      how many modules one user or organisation may have, likewise
+HUB_TOMBSTONE_DAYS 90        how long a deleted module can be restored, and nobody gets its name
+HUB_DISK_FLOOR     500       MB that stay free on the disk: with less, uploads are refused
 SECRET_KEY         -         default: made once, kept in HUB_DATA/secret_key
 DATABASE_URL       -         default: the embedded PostgreSQL in HUB_DATA
 CELERY_BROKER_URL  -         default: a queue of files in HUB_DATA
@@ -122,7 +125,10 @@ HUB_HTTPS = env_bool("HUB_HTTPS", False)
 HUB_UPLOAD_LIMIT = env_int("HUB_UPLOAD_LIMIT", 500, 1, 100_000) * 1_000_000  # bytes
 HF_REQUESTS = env_int("HUB_HF_REQUESTS", 3000, 10, 10_000_000)
 LFS_PART = env_int("HUB_LFS_PART", 64, 1, 5000) * 1_000_000  # bytes
-DISK_FLOOR = env_int("HUB_DISK_FLOOR", 200, 0, 10_000_000) * 1_000_000  # bytes
+HUB_QUOTA_BYTES = env_int("HUB_QUOTA_GB", 50, 1, 1_000_000) * 1_000_000_000
+HUB_QUOTA_MODULES = env_int("HUB_QUOTA_MODULES", 1000, 1, 10_000_000)
+HUB_TOMBSTONE_DAYS = env_int("HUB_TOMBSTONE_DAYS", 90, 1, 36_500)
+HUB_DISK_FLOOR = env_int("HUB_DISK_FLOOR", 500, 0, 10_000_000) * 1_000_000  # bytes
 DEBUG = env_bool("HUB_DEBUG", False)
 SECRET_KEY = secret_key(HUB_DATA)
 

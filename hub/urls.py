@@ -19,6 +19,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 api_v1: list[URLPattern | URLResolver] = [
     path("schema/", api_docs.SchemaView.as_view(), name="api-schema"),
     path("docs/", api_docs.docs, name="api-docs"),
+    path("", include("hub.accounts.api_urls")),
     path("", include("hub.registry.api_urls")),
     path("", include("hub.jobs.api_urls")),
     re_path(r"", api.not_found),

@@ -87,7 +87,7 @@ def staging_folder() -> Iterator[Path]:
 
 def require_space(folder: Path, size: int) -> None:
     """Raises HubError storage_full (507) if `size` more bytes would leave less than the floor of the disk free."""
-    if shutil.disk_usage(folder).free - size < settings.DISK_FLOOR:
+    if shutil.disk_usage(folder).free - size < settings.HUB_DISK_FLOOR:
         raise HubError("storage_full", "The hub's disk is full. Nothing was stored.", status=507)
 
 

@@ -18,7 +18,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from hub.accounts import services
+from hub.accounts import tokens
+from hub.accounts.errors import AccountError
 from hub.accounts.models import User
 from hub.hfapi.endpoint import endpoint
 from hub.hfapi.models import DeviceLogin
@@ -83,9 +84,15 @@ def token(request: HttpRequest) -> JsonResponse:
         login.polled_at = now
         login.save(update_fields=["polled_at"])
         return _error("slow_down" if early else "authorization_pending")
-    _, plaintext = services.create_token(
-        user=login.user, name=f"hf auth login {now:%Y-%m-%d}", scope=login.scope, expires_at=now + TOKEN_LIFE
-    )
+    try:
+        _, plaintext = tokens.create_token(
+            user=login.user,
+            name=f"hf auth login {now:%Y-%m-%d}",
+            scope=login.scope,
+            expires_at=now + TOKEN_LIFE,
+        )
+    except AccountError as error:  # too many tokens
+        return JsonResponse({"error": "access_denied", "error_description": str(error)}, status=400)
     login.status = DONE
     login.save(update_fields=["status"])
     body = {"access_token": plaintext, "token_type": "bearer", "expires_in": int(TOKEN_LIFE.total_seconds())}

@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from hub.hfapi import rates
 from hub.hfapi.errors import Moved, answer, error_response
-from hub.hfapi.identity import bearer_token
+from hub.hfapi.identity import token_user
 from hub.registry.services import RegistryError
 from hub.registry.storage import FileCorrupt
 
@@ -48,10 +48,9 @@ def _answer(
 ) -> HttpResponseBase:
     window = None
     try:
-        token = None if signed else bearer_token(request)
-        if token is not None:
-            request.user = token.user
-            request.token = token  # type: ignore[attr-defined]
+        user = None if signed else token_user(request)
+        if user is not None:
+            request.user = user
         elif not session:
             request.user = AnonymousUser()
         who = (

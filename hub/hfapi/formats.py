@@ -43,9 +43,7 @@ def page(request: HttpRequest, items: Sequence[Any], start: int, size: int) -> J
     return response
 
 
-def warn(response: HttpResponseBase, topic: str, text: str) -> None:
-    """A line that the clients show once for each topic."""
-    if text:
-        response["X-HF-Warning"] = (
-            f"{topic}; {text}".encode("ascii", "replace").decode().replace("\n", " ")[:400]
-        )
+def warn(response: HttpResponseBase, warning: str) -> None:
+    """A line `topic; text` that the clients show once for each topic."""
+    if warning:
+        response["X-HF-Warning"] = warning

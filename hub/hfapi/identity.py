@@ -3,22 +3,19 @@
 from django.http import HttpRequest
 
 from hub.accounts.models import AccessToken, User
-from hub.accounts.services import find_token
+from hub.accounts.tokens import BadToken, authenticate
 from hub.hfapi.errors import HubError
 
 # The clients tell a bad token from a missing repository by these very words.
 BAD_TOKEN = "Invalid credentials in Authorization header"
 
 
-def bearer_token(request: HttpRequest) -> AccessToken | None:
-    """The token that came with the request, None without one. Raises HubError bad_token (401)."""
-    kind, _, key = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer":
-        return None
-    token = find_token(key.strip())
-    if token is None:
-        raise HubError("bad_token", BAD_TOKEN, status=401)
-    return token
+def token_user(request: HttpRequest) -> User | None:
+    """The user of the request's token, None without one. Raises HubError bad_token (401)."""
+    try:
+        return authenticate(request.headers.get("Authorization", ""))
+    except BadToken as error:
+        raise HubError(error.code, BAD_TOKEN, status=401) from error
 
 
 def require_user(request: HttpRequest) -> User:
@@ -31,10 +28,12 @@ def require_user(request: HttpRequest) -> User:
 
 
 def require_writer(request: HttpRequest) -> User:
-    """A user whose token may write. Raises HubError sign_in_needed (401), read_only_token (403)."""
+    """A user whose token may do more than read; what exactly, the policy says.
+
+    Raises HubError sign_in_needed (401), read_only_token (403).
+    """
     user = require_user(request)
-    token: AccessToken | None = getattr(request, "token", None)
-    if token is None or not token.can_write:
+    if user.token is None or user.token.scope == AccessToken.Scope.READ:
         raise HubError(
             "read_only_token", "This token may only read. Create one with the scope “write”.", status=403
         )

@@ -6,8 +6,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from hub.hfapi.endpoint import endpoint
 from hub.hfapi.formats import asked, date, is_true, warn
-from hub.hfapi.repos import MAIN, BaseRepo, Entry, Repo, Snapshot, find_own, find_repo
+from hub.hfapi.repos import MAIN, BaseRepo, Entry, ModuleRepo, Repo, Snapshot, find_own, find_repo
 from hub.registry.models import BaseModel, Module
+from hub.registry.services import require_download
 
 ALWAYS = ("_id", "id", "modelId", "sha")
 
@@ -22,7 +23,7 @@ def info(request: HttpRequest, kind: str, owner: str, name: str = "", rev: str =
     if expand := asked(request, "expand"):
         body = {key: body.get(key) for key in (*ALWAYS, *expand)}
     response = JsonResponse(body)
-    warn(response, f"{repo.repo_id}@{snapshot.commit[:8]}", snapshot.warning)
+    warn(response, snapshot.warning)
     return response
 
 
@@ -31,7 +32,9 @@ def auth_check(request: HttpRequest, kind: str, owner: str, name: str, write: bo
     if write:
         find_own(request, kind, f"{owner}/{name}")
     else:
-        find_repo(request, kind, f"{owner}/{name}")
+        repo = find_repo(request, kind, f"{owner}/{name}")
+        if isinstance(repo, ModuleRepo):
+            require_download(request.user, repo.module)
     return HttpResponse()
 
 
@@ -102,7 +105,7 @@ def _module_facts(module: Module, snapshot: Snapshot) -> dict[str, Any]:
     found: dict[str, Any] = {
         "author": module.namespace.name,
         "private": module.is_private,
-        "gated": False,
+        "gated": module.gate or False,
         "lastModified": date(revision.created_at),
         "createdAt": date(module.created_at),
         "downloads": module.downloads,

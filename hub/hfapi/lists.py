@@ -20,6 +20,7 @@ COLUMNS = {
     "owner": "namespace__name",
     "name": "name",
     "private": "is_private",
+    "gate": "gate",
     "base_model": "base_model_label",
     "task": "task",
     "tags": "tags",
@@ -103,10 +104,10 @@ def _filtered(rows: ModuleQuerySet, request: HttpRequest) -> ModuleQuerySet:
     for value in [*wanted, *asked(request, "pipeline_tag"), *asked(request, "library")]:
         if value and value not in LIBRARIES:
             rows = rows.filter(_fits(value.replace("\0", "")[:200]))
-    if is_true(request.GET.get("gated")) or any(
-        request.GET.get(name) for name in ("inference", "inference_provider", "apps")
-    ):
-        return rows.none()  # nothing here is gated, or served by an inference provider
+    if gated := request.GET.get("gated"):
+        rows = rows.exclude(gate="") if is_true(gated) else rows.filter(gate="")
+    if any(request.GET.get(name) for name in ("inference", "inference_provider", "apps")):
+        return rows.none()  # nothing here is served by an inference provider
     for part in request.GET.get("num_parameters", "").split(","):
         match = re.fullmatch(
             r"(min|max):(\d{1,9}(?:\.\d{1,6})?)([KMBT]?)", part.strip(), re.ASCII | re.IGNORECASE
@@ -152,7 +153,7 @@ def _item(row: dict[str, Any], files: list[str], expand: list[str], full: bool) 
         "author": row["owner"],
         "sha": row["sha"],
         "private": row["private"],
-        "gated": False,
+        "gated": row["gate"] or False,
         "disabled": False,
         "createdAt": date(row["created_at"]),
         "lastModified": date(row["updated_at"]),

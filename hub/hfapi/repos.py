@@ -24,6 +24,7 @@ from hub.registry.services import (
     require_write,
     split_ref,
 )
+from hub.registry.services.yank import yank_warning
 
 MAIN = "main"
 REGULAR = 1_000_000  # bytes: larger files travel outside the commit, as "LFS" files, and so do all tensors
@@ -52,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A commit. warning: what everybody who reads it should know."""
+    """A commit. warning: `topic; text` for everybody who reads it, which the clients show once."""
 
     commit: str
     title: str
@@ -143,6 +144,7 @@ def snapshot_of(revision: Revision, *, files: bool = False) -> Snapshot:
         revision.author.username if revision.author else "",
         revision.created_at,
         entries,
+        warning=yank_warning(revision) if revision.yanked_at else "",
         revision=revision,
     )
 

@@ -14,7 +14,14 @@ from hub.hfapi.formats import is_true
 from hub.hfapi.identity import require_writer
 from hub.hfapi.repos import find_own
 from hub.registry.models import Module
-from hub.registry.services import PublishError, create_draft, delete_module, set_visibility
+from hub.registry.services import (
+    PublishError,
+    create_draft,
+    delete_module,
+    move_module,
+    set_gate,
+    set_visibility,
+)
 
 FRONT_MATTER_RE = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 MAX_FRONT_MATTER = 64 * 1024  # characters
@@ -60,12 +67,26 @@ def delete(request: HttpRequest) -> JsonResponse:
 def settings(request: HttpRequest, kind: str, owner: str, name: str) -> JsonResponse:
     module, user = find_own(request, kind, f"{owner}/{name}")
     body = json_body(request)
-    if body.get("gated") not in (None, False):
-        raise HubError("unsupported_feature", "This hub cannot gate a repository yet.")
     private = _is_private(body)
     if private is not None:
         set_visibility(user=user, module=module, private=private)
-    return JsonResponse({"private": module.is_private if private is None else private, "gated": False})
+    if body.get("gated") is not None:
+        gate = str(body["gated"]) if body["gated"] else ""
+        set_gate(user=user, module=module, gate=gate, text=module.gate_text)
+    return JsonResponse(
+        {"private": module.is_private if private is None else private, "gated": module.gate or False}
+    )
+
+
+@endpoint("POST")
+def move(request: HttpRequest) -> JsonResponse:
+    """Another name; the old one leads to it."""
+    body = json_body(request)
+    _require_model(body.get("type"))
+    module, user = find_own(request, "models", str(body.get("fromRepo") or ""))
+    namespace, name = _wanted({"name": body.get("toRepo")}, user)
+    moved = move_module(user=user, module=module, namespace=namespace, name=name)
+    return JsonResponse(_address(request, moved))
 
 
 @endpoint("POST")

@@ -5,10 +5,11 @@ from typing import IO
 from django.http import HttpRequest, HttpResponseBase
 
 from hub.hfapi.endpoint import endpoint
-from hub.hfapi.errors import NoFile
+from hub.hfapi.errors import NoFile, error_response
 from hub.hfapi.formats import warn
-from hub.hfapi.repos import Entry, Snapshot, find_repo
-from hub.registry.services import find_file
+from hub.hfapi.repos import BaseRepo, Entry, Snapshot, find_repo
+from hub.registry.services import RegistryError, find_file
+from hub.registry.services.gates import GATED, access_path
 from hub.registry.storage import FileCorrupt
 from hub.registry.views.files import Stored, answer, stored
 
@@ -24,11 +25,18 @@ def resolve(
     if entry is None:
         detail = f"{repo.repo_id} has no file {ascii(path)[1:-1][:200]} in revision {snapshot.commit[:8]}."
         raise NoFile(detail, snapshot.commit)
-    response = answer(request, _stored(request, snapshot, entry))
+    try:
+        response = answer(request, _stored(request, snapshot, entry))
+    except RegistryError as error:
+        if error.code != GATED or isinstance(repo, BaseRepo):
+            raise
+        response = error_response(error)
+        response["Link"] = f'<{request.build_absolute_uri(access_path(repo.module))}>; rel="help"'
+        return response
     if entry.is_lfs:
         response["X-Linked-Etag"] = f'"{entry.sha256}"'
         response["X-Linked-Size"] = str(entry.size)
-    warn(response, f"{repo.repo_id}@{snapshot.commit[:8]}", snapshot.warning)
+    warn(response, snapshot.warning)
     return response
 
 

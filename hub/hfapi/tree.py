@@ -35,7 +35,7 @@ def tree(request: HttpRequest, kind: str, owner: str, name: str, rest: str) -> J
     start = number(request, "cursor", 0, 1_000_000)
     rows = items[start : start + size + 1]
     response = page(request, _bodies(repo, snapshot, rows, expand), start, size)
-    warn(response, f"{repo.repo_id}@{snapshot.commit[:8]}", snapshot.warning)
+    warn(response, snapshot.warning)
     response["X-Repo-Commit"] = snapshot.commit
     return response
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from hub.accounts import policy
 from hub.accounts.models import User
 from hub.hfapi.bodies import Received
 from hub.hfapi.errors import HubError
@@ -33,8 +34,11 @@ def find(user: User, module: Module, sha256: str) -> Blob | None:
         return None
     if Upload.objects.filter(user=user, blob=blob).exists():
         return blob
-    readable = Module.objects.reachable_by(user).filter(revisions__files__blob=blob)
-    return blob if readable.exists() else None
+    mine = Module.objects.filter(policy.own(user), deleted_at=None)
+    for rows in (mine, Module.objects.downloadable_by(user)):
+        if rows.filter(revisions__files__blob=blob).exists():
+            return blob
+    return None
 
 
 def require_size(size: int) -> None:

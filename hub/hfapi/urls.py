@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from hub.hfapi import (
     commit,
     device,
+    gates,
     info,
     lfs,
     lists,
@@ -23,26 +24,29 @@ _REPO = r"(?P<kind>models|datasets|spaces|kernels)/(?P<owner>[^/]+)/(?P<name>[^/
 _PREFIX = r"^(?P<owner>[^/]+)/(?P<name>[^/]+)"
 
 repository: list[URLPattern] = [
-    path("", info.info),
-    path("/revision/<path:rev>", info.info),
-    path("/auth-check", info.auth_check),
-    path("/auth-check/write", info.auth_check, {"write": True}),
-    path("/tree/<path:rest>", tree.tree),
-    path("/paths-info/<path:rev>", tree.paths_info),
-    path("/refs", refs.refs),
-    path("/commits/<path:rev>", refs.commits),
-    path("/branch/<path:branch>", refs.branch),
-    path("/tag/<path:rev>", refs.tag),
-    path("/settings", repositories.settings),
-    path("/preupload/<path:rev>", preupload.preupload),
-    path("/commit/<path:rev>", commit.commit),
-    path("/xet-write-token/<path:rev>", tokens.write_token),
-    path("/likers", users.likers),
-    path("/like", users.unlike),
+    path("revision/<path:rev>", info.info),
+    path("auth-check", info.auth_check),
+    path("auth-check/write", info.auth_check, {"write": True}),
+    path("tree/<path:rest>", tree.tree),
+    path("paths-info/<path:rev>", tree.paths_info),
+    path("refs", refs.refs),
+    path("commits/<path:rev>", refs.commits),
+    path("branch/<path:branch>", refs.branch),
+    path("tag/<path:rev>", refs.tag),
+    path("settings", repositories.settings),
+    path("preupload/<path:rev>", preupload.preupload),
+    path("commit/<path:rev>", commit.commit),
+    path("xet-write-token/<path:rev>", tokens.write_token),
+    path("user-access-request/handle", gates.handle),
+    path("user-access-request/grant", gates.grant),
+    path("user-access-request/<str:status>", gates.requests),
+    path("likers", users.likers),
+    path("like", users.unlike),
 ]
 api: list[URLPattern | URLResolver] = [
     path("repos/create", repositories.create),
     path("repos/delete", repositories.delete),
+    path("repos/move", repositories.move),
     path("validate-yaml", repositories.validate_yaml),
     path("lfs/<str:ticket>", lfs.put),
     path("lfs/<str:ticket>/<int:number>", lfs.put_part),
@@ -55,7 +59,8 @@ api: list[URLPattern | URLResolver] = [
     re_path(r"^(?P<kind>users|organizations)/(?P<name>[^/]+)/overview$", users.overview),
     path("settings/repositories", users.own_repositories),
     re_path(r"^(?P<kind>models|datasets|spaces|kernels)/(?P<owner>[^/]+)$", info.info),  # gpt2
-    re_path(rf"^{_REPO}", include(repository)),
+    re_path(rf"^{_REPO}$", info.info),
+    re_path(rf"^{_REPO}/", include(repository)),
 ]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include(api)),

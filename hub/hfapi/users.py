@@ -4,7 +4,8 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 
-from hub.accounts.models import AccessToken, Namespace
+from hub.accounts import policy
+from hub.accounts.models import Membership, Namespace
 from hub.hfapi.endpoint import endpoint
 from hub.hfapi.errors import HubError
 from hub.hfapi.formats import date
@@ -16,7 +17,8 @@ from hub.registry.models import Module
 @endpoint("GET")
 def whoami(request: HttpRequest) -> JsonResponse:
     user = require_user(request)
-    token: AccessToken = request.token  # type: ignore[attr-defined]
+    token = user.token
+    assert token is not None  # a session counts for files alone
     body = {
         "type": "user",
         "id": str(user.pk),
@@ -27,12 +29,12 @@ def whoami(request: HttpRequest) -> JsonResponse:
         "isPro": False,
         "canPay": False,
         "avatarUrl": request.build_absolute_uri("/static/favicon.svg"),
-        "orgs": [],
+        "orgs": [_organisation(membership) for membership in user.memberships.select_related("namespace")],
         "auth": {
             "type": "access_token",
             "accessToken": {
                 "displayName": token.name,
-                "role": token.scope,
+                "role": "fineGrained" if token.is_fine_grained else token.scope,
                 "createdAt": date(token.created_at),
             },
         },
@@ -40,11 +42,17 @@ def whoami(request: HttpRequest) -> JsonResponse:
     return JsonResponse(body)
 
 
+def _organisation(membership: Membership) -> dict[str, Any]:
+    role = {"owner": "admin", "writer": "write"}.get(membership.role, "read")
+    name = membership.namespace.name
+    return {"type": "org", "name": name, "fullname": name, "roleInOrg": role, "isEnterprise": False}
+
+
 @endpoint("GET")
 def own_repositories(request: HttpRequest) -> JsonResponse:
     """For `hf repos ls`: the user's modules and drafts, with what their newest files take."""
     user = require_user(request)
-    rows = Module.objects.reachable_by(user).filter(namespace__user=user).select_related("namespace", "head")
+    rows = Module.objects.reachable_by(user).filter(policy.own(user)).select_related("namespace", "head")
     items: list[dict[str, Any]] = [
         {
             "id": module.full_name,

@@ -13,6 +13,11 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 from pgvector.django import HnswIndex, VectorField
 
+from hub.accounts import policy
+from hub.registry.access_models import AccessRequest as AccessRequest
+from hub.registry.access_models import Gate as Gate
+from hub.registry.access_models import ModuleAlias as ModuleAlias
+
 SHORT_COMMIT = 8  # hex digits shown to people
 VECTOR_SIZE = 384  # of the sentence model, composer.embed
 
@@ -51,24 +56,22 @@ class BaseModel(models.Model):
 
 class ModuleQuerySet(models.QuerySet["Module"]):
     def visible_to(self, user: Any) -> ModuleQuerySet:
-        """Modules that this user may see: public ones and their own; never deleted ones. Every read goes through here."""
-        visible = models.Q(is_private=False)
-        if user.is_authenticated:
-            visible |= models.Q(namespace__user=user)
-        return self.filter(visible, deleted_at=None, head__isnull=False)
+        """Modules that this user may see, as the policy says; never deleted ones. Every read goes through here."""
+        return self.filter(policy.visible(user), deleted_at=None, head__isnull=False)
+
+    def downloadable_by(self, user: Any) -> ModuleQuerySet:
+        """Modules whose files this user may have, and so compose: visible, and not gated for them."""
+        return self.filter(policy.downloadable(user), deleted_at=None, head__isnull=False)
 
     def reachable_by(self, user: Any) -> ModuleQuerySet:
-        """As visible_to, and the user's drafts: modules whose `main` has never been a complete adapter."""
-        if not user.is_authenticated:
-            return self.visible_to(user)
-        return self.filter(
-            models.Q(pk__in=self.model.objects.visible_to(user).values("pk"))
-            | models.Q(head=None, deleted_at=None, namespace__user=user)
-        )
+        """As visible_to, and drafts of the user's own: modules whose `main` has never been a complete adapter."""
+        there = policy.visible(user) & models.Q(head__isnull=False)
+        return self.filter(there | (policy.own(user) & models.Q(head=None)), deleted_at=None)
 
 
 class Module(models.Model):
-    """The catalogue entry of one LoRA, `owner/name`. A deleted one stays as a row, so its name is never given again.
+    """The catalogue entry of one LoRA, `owner/name`. A deleted one stays as a row, the tombstone that keeps its name for a
+    time (services.names).
 
     head: the revision at `main`, once that has been a complete adapter; a module without one is a draft.
     """
@@ -76,6 +79,8 @@ class Module(models.Model):
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.PROTECT, related_name="modules")
     name = models.CharField(max_length=96)
     is_private = models.BooleanField(default=False)
+    gate = models.CharField(max_length=6, choices=Gate, default=Gate.OPEN, blank=True)
+    gate_text = models.TextField(max_length=2000, blank=True)  # what whoever asks for access reads first
     base_model = models.ForeignKey(
         BaseModel, null=True, blank=True, on_delete=models.PROTECT, related_name="modules"
     )
@@ -98,7 +103,11 @@ class Module(models.Model):
     objects = ModuleQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint("namespace", Lower("name"), name="module_name_any_case")]
+        constraints = [
+            models.UniqueConstraint(
+                "namespace", Lower("name"), condition=models.Q(deleted_at=None), name="module_name_any_case"
+            )
+        ]
         indexes = [
             GinIndex("search_vector", name="module_search"),
             GinIndex(OpClass("search_text", name="gin_trgm_ops"), name="module_trigrams"),
@@ -126,7 +135,13 @@ class Module(models.Model):
         return self.head_id is None
 
     def can_write(self, user: object) -> bool:
-        return self.deleted_at is None and self.namespace.can_write(user)
+        return policy.can(user, policy.Action.WRITE, self)
+
+    def can_download(self, user: object) -> bool:
+        return policy.can(user, policy.Action.DOWNLOAD, self)
+
+    def can_manage(self, user: object) -> bool:
+        return policy.can(user, policy.Action.MANAGE, self)
 
 
 class ModuleVector(models.Model):
@@ -174,6 +189,8 @@ class Revision(models.Model):
     composable = models.BooleanField()
     not_composable_reason = models.TextField(blank=True)
     not_composable_code = models.CharField(max_length=40, blank=True)
+    yanked_at = models.DateTimeField(null=True, blank=True)  # still there, but to be used no more
+    yanked_reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
         ordering = ["-number"]

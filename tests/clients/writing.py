@@ -11,6 +11,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOpera
 from huggingface_hub.utils import (
     BadRequestError,
     EntryNotFoundError,
+    GatedRepoError,
     HfHubHTTPError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -215,6 +216,39 @@ def settings():
     raises(RepositoryNotFoundError, HfApi(token=os.environ["BOB"]).model_info, REPO)
 
 
+@check
+def move():
+    old, new = f"alice/{ME}-lfs", f"alice/{ME}-moved"
+    api.move_repo(old, new)
+    assert api.model_info(old).id == new
+    assert "adapter_config.json" in hf.hf_hub_download(old, "adapter_config.json")
+    raises(HfHubHTTPError, api.create_repo, old)
+    raises(HfHubHTTPError, api.move_repo, new, "bob/mine")
+    raises(RepositoryNotFoundError, api.upload_file, path_or_fileobj=b"x", path_in_repo="x.txt", repo_id=old)
+    api.move_repo(new, old)
+    assert api.model_info(new).id == old
+
+
+@check
+def gates():
+    repo, bob = f"alice/{ME}-lfs", HfApi(token=os.environ["BOB"])
+    api.update_repo_settings(repo, gated="manual")
+    assert bob.model_info(repo).gated == "manual"
+    refresh = {"force_download": True}  # else what is in the cache will do
+    raises(GatedRepoError, bob.hf_hub_download, repo, "adapter_config.json", **refresh)
+    raises(GatedRepoError, HfApi(token=False).hf_hub_download, repo, "adapter_config.json", **refresh)
+    raises(GatedRepoError, bob.auth_check, repo)
+    assert api.list_pending_access_requests(repo) == []
+    api.grant_access(repo, "bob")
+    assert [r.username for r in api.list_accepted_access_requests(repo)] == ["bob"]
+    assert bob.hf_hub_download(repo, "adapter_config.json", **refresh)
+    api.reject_access_request(repo, "bob", rejection_reason=None)
+    assert [r.username for r in api.list_rejected_access_requests(repo)] == ["bob"]
+    raises(GatedRepoError, bob.hf_hub_download, repo, "adapter_config.json", **refresh)
+    api.update_repo_settings(repo, gated=False)
+    assert bob.hf_hub_download(repo, "adapter_config.json", **refresh)
+
+
 def refused(operations, words, repo=REPO):
     before = api.model_info(repo).sha
     error = raises(HfHubHTTPError, api.create_commit, repo, operations, commit_message="Bad")
@@ -294,7 +328,7 @@ def delete():
     raises(RepositoryNotFoundError, api.delete_repo, f"alice/{ME}-draft")
     api.delete_repo(f"alice/{ME}-folder")
     error = raises(HfHubHTTPError, api.create_repo, f"alice/{ME}-folder", exist_ok=True)
-    assert "never given again" in str(error)
+    assert "deleted" in str(error)
 
 
 run_all()

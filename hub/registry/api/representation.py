@@ -22,6 +22,7 @@ COLUMNS = (
 OTHERS = {
     "owner": "namespace__name",
     "private": "is_private",
+    "gate": "gate",
     "base_model": "base_model_label",
     "base": "base_model_id",
     "peft_type": "head__peft_type",
@@ -93,4 +94,5 @@ def revision_item(revision: Revision) -> dict[str, Any]:
         "message": revision.message,
         "author": revision.author.username if revision.author else None,
         "created_at": revision.created_at.isoformat(),
+        "yanked": revision.yanked_reason if revision.yanked_at else None,
     }

@@ -28,9 +28,12 @@ from hub.registry.services.checks import (
     read_card_file,
 )
 from hub.registry.services.errors import Problem, PublishError, RegistryError
+from hub.registry.services.log import note
 from hub.registry.services.metadata import ModuleMetadata
 from hub.registry.services.modules import metadata_of, require_write
-from hub.registry.services.publish import commit_id, name_taken, new_revision, set_head
+from hub.registry.services.names import why_taken
+from hub.registry.services.publish import commit_id, new_revision, set_head
+from hub.registry.services.quotas import lock_namespace, require_quota
 from hub.registry.services.refs import MAIN, find_revision
 from hub.registry.storage import copy_blob
 
@@ -53,16 +56,20 @@ def create_draft(*, user: User, namespace: Namespace, name: str, private: bool =
         raise PublishError("forbidden", f"You may not publish as {namespace.name}.", "namespace", status=403)
     if wrong := name_error(name):
         raise PublishError("bad_name", wrong, "name")
-    if BaseModel.objects.filter(model_id__iexact=f"{namespace.name}/{name}").exists():
-        raise name_taken(namespace, name)
+    if why := _why_taken(namespace, name):
+        raise PublishError("name_taken", why, "name", status=409)
     try:
         with transaction.atomic():
+            lock_namespace(namespace)
+            require_quota(namespace, modules=1)
             module = Module(namespace=namespace, name=name, is_private=private)
             module.save(force_insert=True)
             first = _incomplete(module, user, None, 0, "Initial commit", "", {}, "")
             Ref.objects.create(module=module, kind=Ref.Kind.BRANCH, name=MAIN, revision=first)
+            note("module.create", module, user, number=first.number)
     except IntegrityError as error:
-        raise name_taken(namespace, name) from error
+        why = _why_taken(namespace, name) or f"The name {namespace.name}/{name} is taken."
+        raise PublishError("name_taken", why, "name", status=409) from error
     return module
 
 
@@ -105,6 +112,13 @@ def commit_changes(
         if revision is not None:
             return revision
     raise RegistryError("busy", f"{branch} of {module.full_name} keeps changing. Try again.", status=409)
+
+
+def _why_taken(namespace: Namespace, name: str) -> str | None:
+    """A sentence if no module can have this name: a base model of the hub keeps its own too."""
+    if BaseModel.objects.filter(model_id__iexact=f"{namespace.name}/{name}").exists():
+        return f"{namespace.name}/{name} is a base model of this hub. Choose another name."
+    return why_taken(namespace, name)
 
 
 def _files(revision: Revision) -> dict[str, Blob]:
@@ -160,6 +174,7 @@ def _write(
     description: str,
 ) -> Revision | None:
     """The revision, unless the branch has moved since `before`."""
+    lock_namespace(module.namespace)
     locked = Module.objects.select_for_update(of=("self",)).select_related("namespace").get(pk=module.pk)
     ref = Ref.objects.filter(module=locked, name=branch).first()
     if ref is None or ref.kind != Ref.Kind.BRANCH:
@@ -180,6 +195,8 @@ def _write(
         revision = _incomplete(locked, user, before, newest + 1, title, text, files, checked[0])
         Module.objects.filter(pk=locked.pk).update(updated_at=revision.created_at)
     Ref.objects.filter(pk=ref.pk).update(revision=revision)
+    require_quota(locked.namespace)
+    note("module.revision", locked, user, number=revision.number)
     module.head = locked.head
     return revision
 

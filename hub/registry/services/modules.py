@@ -6,9 +6,11 @@ from django.utils import timezone
 from composer.adapter_files import inspect_adapter
 from composer.errors import AdapterError
 from hub.accounts.models import User
+from hub.accounts.policy import Action, can, role_in
 from hub.registry.models import Module
 from hub.registry.services.base_models import find_base_model, require_fit
 from hub.registry.services.errors import PublishError, RegistryError
+from hub.registry.services.log import note
 from hub.registry.services.materialize import materialize
 from hub.registry.services.metadata import ModuleMetadata, metadata_problems
 from hub.registry.services.search_index import refresh_search
@@ -32,6 +34,8 @@ def metadata_of(module: Module) -> ModuleMetadata:
 def update_module(*, user: User, module: Module, metadata: ModuleMetadata, private: bool) -> Module:
     """Change what is said about a module and who sees it; its files stay. Raises PublishError."""
     require_write(user, module)
+    if private != module.is_private:
+        require_manage(user, module)
     if problems := metadata_problems(metadata):
         raise PublishError.of(problems)
     locked = (
@@ -53,34 +57,56 @@ def update_module(*, user: User, module: Module, metadata: ModuleMetadata, priva
     locked.license = metadata.license
     locked.dataset = metadata.dataset
     locked.prompt_template = metadata.prompt_template
+    note("module.update", locked, user)
+    if locked.is_private != private:
+        note("module.visibility", locked, user, visibility="private" if private else "public")
     locked.is_private = private
     locked.save()
     refresh_search(locked)
     return locked
 
 
+@transaction.atomic
 def set_visibility(*, user: User, module: Module, private: bool) -> None:
     """Who sees the module. Raises RegistryError forbidden (403)."""
-    require_write(user, module)
-    Module.objects.filter(pk=module.pk).update(is_private=private, updated_at=timezone.now())
+    require_manage(user, module)
+    changed = Module.objects.filter(pk=module.pk, is_private=not private)
+    if changed.update(is_private=private, updated_at=timezone.now()):
+        note("module.visibility", module, user, visibility="private" if private else "public")
 
 
 @transaction.atomic
 def delete_module(*, user: User, module: Module) -> None:
-    """Take the module away from everybody. The row and the name stay (nobody can be tricked by a new module of an old name),
-    and its revisions stay for the jobs and compositions that point at them. A module that was never more than a draft goes
-    altogether: nobody else has seen it."""
-    require_write(user, module)
+    """Take the module away from everybody. The row stays as a tombstone: for a time its owner can restore it and nobody gets
+    its name, so that nobody is tricked by a new module of an old name. Revisions stay for the jobs and compositions that
+    point at them. A module that was never more than a draft goes altogether: nobody else has seen it."""
+    require_manage(user, module)
     if module.is_draft and not module.revisions.filter(is_complete=True).exists():
+        note("module.delete", module, user)
         module.refs.all().delete()
         module.delete()
         return
     Module.objects.filter(pk=module.pk, deleted_at=None).update(
         deleted_at=timezone.now(), search_vector=None, search_text=""
     )
+    note("module.delete", module, user)
 
 
 def require_write(user: User, module: Module) -> None:
     """Raise RegistryError forbidden (403) unless the user may change the module."""
-    if not module.can_write(user):
-        raise RegistryError("forbidden", f"{module.full_name} belongs to somebody else.", status=403)
+    _require(user, Action.WRITE, module)
+
+
+def require_manage(user: User, module: Module) -> None:
+    """Raise RegistryError forbidden (403) unless the user may rename or delete the module and decide who sees it."""
+    _require(user, Action.MANAGE, module)
+
+
+def _require(user: User, action: Action, module: Module) -> None:
+    if can(user, action, module):
+        return
+    if user.token is not None and module.deleted_at is None and role_in(module.namespace, user):
+        detail = f"This token may not do that with {module.full_name}."
+    else:
+        detail = f"{module.full_name} belongs to somebody else."
+    raise RegistryError("forbidden", detail, status=403)

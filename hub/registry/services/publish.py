@@ -17,7 +17,10 @@ from hub.registry import storage
 from hub.registry.models import Evaluation, File, Module, Parent, Ref, Revision
 from hub.registry.services.checks import Checked, check_files, file_problems
 from hub.registry.services.errors import Problem, PublishError
+from hub.registry.services.log import note
 from hub.registry.services.metadata import ModuleMetadata, metadata_problems
+from hub.registry.services.names import why_taken
+from hub.registry.services.quotas import lock_namespace, require_disk, require_quota
 from hub.registry.services.refs import MAIN
 from hub.registry.services.search_index import refresh_search
 
@@ -59,11 +62,15 @@ def publish_revision(
     problems += metadata_problems(metadata) + _evaluation_problems(evaluations)
     if problems:
         raise PublishError.of(problems)
+    require_disk()
+    sizes = sum(path.stat().st_size for path in files.values())
+    require_quota(namespace, sizes, modules=int(create))  # before the work; counted once more under a lock
     with storage.staged(files) as (folder, staged):
         checked = check_files(folder, metadata)
         blobs = [(file.name, storage.store(file)) for file in staged]
     try:
         with transaction.atomic():
+            lock_namespace(namespace)
             module = _module(namespace, name, private) if create else _locked(namespace, name)
             number, main = _newest(module)
             revision = new_revision(module, user, checked, message, blobs, parent=main, number=number + 1)
@@ -88,9 +95,11 @@ def publish_revision(
             Ref.objects.update_or_create(
                 module=module, name=MAIN, defaults={"kind": Ref.Kind.BRANCH, "revision": revision}
             )
+            require_quota(namespace)
+            note("module.create" if create else "module.revision", module, user, number=revision.number)
     except IntegrityError as error:
-        if create and Module.objects.filter(namespace=namespace, name__iexact=name).exists():
-            raise name_taken(namespace, name) from error
+        if create and (why := why_taken(namespace, name)):
+            raise PublishError("name_taken", why, "name", status=409) from error
         raise
     return revision
 
@@ -103,9 +112,8 @@ def _request_problems(
         problems.append(Problem("namespace", "forbidden", f"You may not publish as {namespace.name}.", 403))
     if wrong := name_error(name):
         problems.append(Problem("name", "bad_name", wrong))
-    elif create and Module.objects.filter(namespace=namespace, name__iexact=name).exists():
-        taken = name_taken(namespace, name)
-        problems.append(Problem("name", taken.code, taken.detail, taken.status))
+    elif create and (why := why_taken(namespace, name)):
+        problems.append(Problem("name", "name_taken", why, 409))
     if len(message) > 200 or not message.isprintable():
         problems.append(
             Problem("message", "bad_metadata", "The message must be one line of at most 200 characters.")
@@ -213,13 +221,3 @@ def set_head(module: Module, revision: Revision, checked: Checked) -> None:
     module.prompt_template = metadata.prompt_template
     module.save()
     refresh_search(module)
-
-
-def name_taken(namespace: Namespace, name: str) -> PublishError:
-    gone = Module.objects.filter(namespace=namespace, name__iexact=name, deleted_at__isnull=False).exists()
-    why = (
-        "was used by a module that has been deleted, and names are never given again" if gone else "is taken"
-    )
-    return PublishError(
-        "name_taken", f"The name {namespace.name}/{name} {why}. Choose another name.", "name", status=409
-    )

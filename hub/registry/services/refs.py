@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hub.registry.models import File, Module, Ref, Revision
+from hub.registry.models import File, Module, ModuleAlias, Ref, Revision
 from hub.registry.services.errors import RegistryError
 
 MAIN = "main"
@@ -13,21 +13,27 @@ COMMIT_RE = re.compile(r"[0-9a-f]{7,40}", re.ASCII)
 
 
 def find_module(full_name: str, user: Any, *, drafts: bool = False) -> Module:
-    """The module of this name, if the user may see it; else, whatever the reason, RegistryError unknown_module (404).
-
-    drafts: also a draft of the user's own.
-    """
+    """The module that has this name, or had it before it was renamed, if the user may see it; else, whatever the reason,
+    RegistryError unknown_module (404). drafts: also a draft that the user may write."""
     owner, _, name = full_name.partition("/")
     module = None
     if owner and name and "\0" not in full_name and full_name.isprintable():
         rows = Module.objects.reachable_by(user) if drafts else Module.objects.visible_to(user)
         rows = rows.select_related("namespace", "base_model", "head")
         module = rows.filter(namespace__name__iexact=owner, name__iexact=name).first()
+        if module is None:
+            old = ModuleAlias.objects.filter(namespace__name__iexact=owner, name__iexact=name)
+            module = rows.filter(pk__in=old.values("module_id")).first()
     if module is None:
         raise RegistryError(
             "unknown_module", f"There is no module {ascii(full_name)[1:-1][:200]}.", status=404
         )
     return module
+
+
+def is_renamed(module: Module, full_name: str) -> bool:
+    """Was it found by another name than its own, whatever the capitals?"""
+    return module.full_name.lower() != full_name.lower()
 
 
 def find_revision(module: Module, ref: str = MAIN) -> Revision:

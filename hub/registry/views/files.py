@@ -16,7 +16,7 @@ from django.http import (
 )
 
 from hub.registry.models import File
-from hub.registry.services import count_download
+from hub.registry.services import count_download, require_download
 from hub.registry.storage import check_blob, open_blob
 
 CHUNK = 2**18
@@ -37,7 +37,8 @@ class Stored:
 
 
 def stored(file: File, request: HttpRequest) -> Stored:
-    """A file of a revision, whose downloads are counted."""
+    """A file of a revision, whose downloads are counted. Raises RegistryError gated (403)."""
+    require_download(request.user, file.revision.module)
 
     def opened() -> IO[bytes]:
         if file.blob.size <= CHECKED_SIZE:

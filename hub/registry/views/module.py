@@ -60,6 +60,7 @@ def module_page(request: HttpRequest, owner: str, name: str) -> HttpResponse:
         "parents": parents_of(revision, request.user),
         "children": children_of(module, request.user),
         "can_write": module.can_write(request.user),
+        "can_download": module.can_download(request.user),
         "download_rule": RULE,
         "curl": curl_snippet(module, revision, site),
         "peft": peft_snippet(module, revision),

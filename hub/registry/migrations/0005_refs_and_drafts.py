@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0002_module_vectors'),
+        ('registry', '0004_names_and_yanks'),
     ]
 
     operations = [
