@@ -89,8 +89,9 @@ def commit_changes(
     Once `main` is a complete adapter it stays one: a commit that would break it is refused with the reason.
     Raises PublishError with every problem of the files, RegistryError unknown_revision, not_a_branch, unknown_file.
     """
-    require_write(user, module)
     for _ in range(TRIES):
+        _refresh(module)
+        require_write(user, module)
         before = find_revision(module, branch)
         files = _changed(before, changes)
         if _files(before) == files:
@@ -119,6 +120,14 @@ def _why_taken(namespace: Namespace, name: str) -> str | None:
     if BaseModel.objects.filter(model_id__iexact=f"{namespace.name}/{name}").exists():
         return f"{namespace.name}/{name} is a base model of this hub. Choose another name."
     return why_taken(namespace, name)
+
+
+def _refresh(module: Module) -> None:
+    """What others have done to the module meanwhile. A draft may be gone: RegistryError unknown_module."""
+    try:
+        module.refresh_from_db()
+    except Module.DoesNotExist as error:
+        raise RegistryError("unknown_module", "The module has been deleted meanwhile.", status=404) from error
 
 
 def _files(revision: Revision) -> dict[str, Blob]:

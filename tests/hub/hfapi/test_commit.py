@@ -62,7 +62,7 @@ def test_the_same_commit_again_is_harmless(program, adapter):
         ([file("../x.txt", b"x")], 400, "bad_path"),
         ([file("/etc/x.txt", b"x")], 400, "bad_path"),
         ([file(".git/config.txt", b"x")], 400, "bad_path"),
-        ([file("a\0b.txt", b"x")], 400, "bad_path"),
+        ([file("a\0b.txt", b"x")], 400, "bad_json"),
         ([file("training_args.bin", b"x")], 400, "pickle_not_allowed"),
         ([file("run.py", b"x")], 400, "file_not_allowed"),
         ([file("adapter_config.json", b"{")], 400, "bad_json"),
