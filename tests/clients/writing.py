@@ -232,21 +232,25 @@ def move():
 @check
 def gates():
     repo, bob = f"alice/{ME}-lfs", HfApi(token=os.environ["BOB"])
+
+    def fetch(user):  # what is in a cache would do
+        with tempfile.TemporaryDirectory() as cache:
+            return user.hf_hub_download(repo, "adapter_config.json", cache_dir=cache)
+
     api.update_repo_settings(repo, gated="manual")
     assert bob.model_info(repo).gated == "manual"
-    refresh = {"force_download": True}  # else what is in the cache will do
-    raises(GatedRepoError, bob.hf_hub_download, repo, "adapter_config.json", **refresh)
-    raises(GatedRepoError, HfApi(token=False).hf_hub_download, repo, "adapter_config.json", **refresh)
+    raises(GatedRepoError, fetch, bob)
+    raises(GatedRepoError, fetch, HfApi(token=False))
     raises(GatedRepoError, bob.auth_check, repo)
     assert api.list_pending_access_requests(repo) == []
     api.grant_access(repo, "bob")
     assert [r.username for r in api.list_accepted_access_requests(repo)] == ["bob"]
-    assert bob.hf_hub_download(repo, "adapter_config.json", **refresh)
+    assert fetch(bob)
     api.reject_access_request(repo, "bob", rejection_reason=None)
     assert [r.username for r in api.list_rejected_access_requests(repo)] == ["bob"]
-    raises(GatedRepoError, bob.hf_hub_download, repo, "adapter_config.json", **refresh)
+    raises(GatedRepoError, fetch, bob)
     api.update_repo_settings(repo, gated=False)
-    assert bob.hf_hub_download(repo, "adapter_config.json", **refresh)
+    assert fetch(bob)
 
 
 def refused(operations, words, repo=REPO):
