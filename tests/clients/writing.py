@@ -242,7 +242,7 @@ def gates():
     raises(GatedRepoError, fetch, bob)
     raises(GatedRepoError, fetch, HfApi(token=False))
     raises(GatedRepoError, bob.auth_check, repo)
-    assert api.list_pending_access_requests(repo) == []
+    assert list(api.list_pending_access_requests(repo)) == []
     api.grant_access(repo, "bob")
     assert [r.username for r in api.list_accepted_access_requests(repo)] == ["bob"]
     assert fetch(bob)
