@@ -110,7 +110,14 @@ class VisibilityForm(forms.Form):
 
 
 class EditForm(VisibilityForm, MetadataForm):
-    """Metadata and visibility of a module that is there."""
+    """Metadata, card and visibility of a module that is there."""
+
+    card = forms.CharField(
+        required=False,
+        max_length=200_000,
+        help_text="README.md in Markdown, without its header: that is written from the fields above.",
+        widget=forms.Textarea(attrs={"rows": 14, "class": "mono"}),
+    )
 
 
 class UploadForm(VisibilityForm, MetadataForm):

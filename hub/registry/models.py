@@ -11,6 +11,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
+from django.utils import timezone
 from pgvector.django import HnswIndex, VectorField
 
 from hub.accounts import policy
@@ -195,6 +196,9 @@ class Blob(models.Model):
     size = models.BigIntegerField()
     git_sha1 = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
+    stored_at = models.DateTimeField(
+        default=timezone.now, db_index=True
+    )  # last time that an upload brought it
 
     def __str__(self) -> str:
         return self.sha256

@@ -1,6 +1,6 @@
 """What is checked of an upload before anything is stored: names and sizes of its files, then what is in them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from composer.errors import AdapterError
 from composer.file_names import WEIGHTS, check_file_name, check_text_file
 from hub.registry.models import BaseModel
 from hub.registry.services.base_models import find_base_model, require_fit
+from hub.registry.services.card_header import claimed_evaluations
 from hub.registry.services.errors import Problem, PublishError
+from hub.registry.services.evaluation_data import EvaluationData
 from hub.registry.services.metadata import BASE_MODEL_RE, ModuleMetadata, read_card
 
 CARD = "README.md"
@@ -29,6 +31,7 @@ class Checked:
     base_model: BaseModel | None
     label: str
     card: str
+    claimed: Sequence[EvaluationData] = ()  # what the card's model-index says
 
 
 def file_problems(files: Mapping[str, Path]) -> list[Problem]:
@@ -77,7 +80,8 @@ def check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
         info = inspect_adapter(folder)
     except AdapterError as error:
         raise PublishError(error.code, str(error), "files") from error
-    card, said = _read_card(folder / CARD)
+    text = _card_text(folder / CARD)
+    card, said = read_card(text)
     configured = info.config.base_model
     # A path on the author's disk names no base model.
     said = replace(
@@ -93,18 +97,17 @@ def check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
             require_fit(info, base_model)
         except AdapterError as error:
             raise PublishError(error.code, str(error), "files") from error
-    return Checked(
-        info, metadata, base_model, base_model.model_id if base_model else metadata.base_model, card
-    )
+    label = base_model.model_id if base_model else metadata.base_model
+    return Checked(info, metadata, base_model, label, card, claimed_evaluations(text))
 
 
-def _read_card(path: Path) -> tuple[str, ModuleMetadata]:
+def _card_text(path: Path) -> str:
     if not path.is_file():
-        return "", ModuleMetadata()
+        return ""
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
         raise PublishError("bad_text", f"{CARD} is not UTF-8 text.", "files") from None
     if "\0" in text:
         raise PublishError("bad_text", f"{CARD} has a NUL character.", "files")
-    return read_card(text.removeprefix("\ufeff"))
+    return text.removeprefix("\ufeff")

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +12,15 @@ from django.utils import timezone
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
 from hub.registry import storage
-from hub.registry.models import Evaluation, File, Module, Parent, Revision
+from hub.registry.models import File, Module, Parent, Revision
 from hub.registry.services.checks import Checked, check_files, file_problems
 from hub.registry.services.errors import Problem, PublishError
+from hub.registry.services.evaluation_data import EvaluationData, add_evaluations, evaluation_problems
 from hub.registry.services.log import note
 from hub.registry.services.metadata import ModuleMetadata, metadata_problems
 from hub.registry.services.names import why_taken
 from hub.registry.services.quotas import lock_namespace, require_disk, require_quota
 from hub.registry.services.search_index import refresh_search
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationData:
-    """One row of Evaluation, not yet of a revision. Values must be finite."""
-
-    name: str
-    metric: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-    source: str = Evaluation.Source.CLAIMED
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def publish_revision(
@@ -58,7 +43,7 @@ def publish_revision(
     one gets it, the other `name_taken` (409).
     """
     problems = _request_problems(user, namespace, name, files, message, create)
-    problems += metadata_problems(metadata) + _evaluation_problems(evaluations)
+    problems += metadata_problems(metadata) + evaluation_problems(evaluations)
     if problems:
         raise PublishError.of(problems)
     require_disk()
@@ -66,7 +51,8 @@ def publish_revision(
     require_quota(namespace, sizes, modules=int(create))  # before the work; counted once more under a lock
     with storage.staged(files) as (folder, staged):
         checked = check_files(folder, metadata)
-        blobs = [(file.name, storage.store(file)) for file in staged]
+        in_order = sorted(staged, key=lambda file: file.sha256)  # of their locks
+        blobs = [(file.name, storage.store(file)) for file in in_order]
     try:
         with transaction.atomic():
             lock_namespace(namespace)
@@ -75,20 +61,9 @@ def publish_revision(
             Parent.objects.bulk_create(
                 Parent(child=revision, parent=parent, weight=weight) for parent, weight in parents
             )
-            Evaluation.objects.bulk_create(
-                Evaluation(
-                    revision=revision,
-                    name=row.name,
-                    metric=row.metric,
-                    value=row.value,
-                    low=row.low,
-                    high=row.high,
-                    n=row.n,
-                    source=row.source,
-                    details=dict(row.details),
-                )
-                for row in evaluations
-            )
+            given = {(row.name, row.metric) for row in evaluations}
+            claimed = [row for row in checked.claimed if (row.name, row.metric) not in given]
+            add_evaluations(revision, [*evaluations, *claimed])
             _set_head(module, revision, checked)
             require_quota(namespace)
             note("module.create" if create else "module.revision", module, user, number=revision.number)
@@ -103,7 +78,12 @@ def _request_problems(
     user: User, namespace: Namespace, name: str, files: Mapping[str, Path], message: str, create: bool
 ) -> list[Problem]:
     problems = []
-    if not namespace.can_write(user):
+    if create:
+        allowed = namespace.can_write(user)
+    else:  # a token may be for this module alone
+        module = Module.objects.filter(namespace=namespace, name__iexact=name, deleted_at=None).first()
+        allowed = module is None or module.can_write(user)
+    if not allowed:
         problems.append(Problem("namespace", "forbidden", f"You may not publish as {namespace.name}.", 403))
     if wrong := name_error(name):
         problems.append(Problem("name", "bad_name", wrong))
@@ -114,18 +94,6 @@ def _request_problems(
             Problem("message", "bad_metadata", "The message must be one line of at most 200 characters.")
         )
     return problems + file_problems(files)
-
-
-def _evaluation_problems(evaluations: Sequence[EvaluationData]) -> list[Problem]:
-    for row in evaluations:
-        values = [value for value in (row.value, row.low, row.high) if value is not None]
-        if not all(math.isfinite(value) for value in values):
-            return [
-                Problem("evaluations", "bad_metadata", f"{row.name} {row.metric} is not a finite number.")
-            ]
-        if len(row.name) > 120 or len(row.metric) > 60 or not (row.name + row.metric).isprintable():
-            return [Problem("evaluations", "bad_metadata", "An evaluation's name or metric is too long.")]
-    return []
 
 
 def _module(namespace: Namespace, name: str, private: bool) -> Module:

@@ -32,7 +32,8 @@ def edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     if not module.can_write(request.user):
         raise Http404
     can_manage = module.can_manage(request.user)
-    initial = metadata_initial(metadata_of(module)) | {"private": module.is_private}
+    head_card = module.head.card if module.head else ""
+    initial = metadata_initial(metadata_of(module)) | {"private": module.is_private, "card": head_card}
     form = EditForm(request.POST if request.method == "POST" else None, initial=initial)
     if not can_manage:
         del form.fields["private"]
@@ -43,6 +44,7 @@ def edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
                 module=module,
                 metadata=form.metadata(),
                 private=form.cleaned_data.get("private", module.is_private),
+                card=form.cleaned_data["card"].replace("\r\n", "\n") if "card" in request.POST else None,
             )
         except PublishError as error:
             form.add_problems(error.problems)

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from typing import IO
 from urllib.parse import quote
 
+from django.conf import settings
 from django.http import (
     FileResponse,
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
     HttpResponseNotModified,
+    HttpResponseRedirect,
     JsonResponse,
     StreamingHttpResponse,
 )
@@ -30,7 +32,7 @@ from hub.registry.services import (
 from hub.registry.services.gates import GATED, access_path
 from hub.registry.services.refs import is_renamed
 from hub.registry.services.yank import yank_warning
-from hub.registry.storage import FileCorrupt, check_blob, open_blob
+from hub.registry.storage import FileCorrupt, check_blob, is_remote, open_blob, signed_url
 
 CHUNK = 2**18
 CHECKED_SIZE = 64 * 2**20  # bytes; larger files are checked for their size only
@@ -99,6 +101,13 @@ def _content(request: HttpRequest, file: File, etag: str) -> HttpResponseBase:
         response["Content-Range"] = f"bytes */{size}"
         return response
     start, end = wanted or (0, size)
+    if request.method == "GET" and settings.HUB_S3_REDIRECT and is_remote():
+        if start == 0:
+            count_download(file, user=request.user, address=request.META.get("REMOTE_ADDR", ""))
+        response = HttpResponseRedirect(signed_url(file.blob, file.path.rpartition("/")[2]))
+        response["X-Linked-Size"] = str(size)
+        response["X-Linked-ETag"] = etag
+        return response
     if request.method == "HEAD":
         open_blob(file.blob).close()
         response = HttpResponse()
