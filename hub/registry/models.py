@@ -167,6 +167,7 @@ class Revision(models.Model):
     targets = ArrayField(models.CharField(max_length=512), default=list, blank=True)
     parameters = models.BigIntegerField()
     dtype = models.CharField(max_length=8)
+    parameters_by_dtype = models.JSONField(default=dict)  # {"F32": 1024}, of the safetensors header
     size = models.BigIntegerField()
     composable = models.BooleanField()
     not_composable_reason = models.TextField(blank=True)

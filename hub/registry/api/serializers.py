@@ -103,6 +103,7 @@ class ModuleDetailSerializer(ModuleItemSerializer):
     alpha = serializers.FloatField()
     targets = serializers.ListField(child=serializers.CharField())
     dtype = serializers.CharField()
+    safetensors = serializers.DictField(help_text='{"parameters": {"F32": 1024}, "total": 1024}')
     not_composable_reason = serializers.CharField()
     files = FileSerializer(many=True)
     revisions = RevisionSerializer(many=True)

@@ -132,6 +132,7 @@ def _revision(
         targets=info.targets,
         parameters=info.parameters,
         dtype=info.dtype,
+        parameters_by_dtype=dict(info.by_dtype),
         size=info.size,
         composable=info.composable,
         not_composable_reason=info.reason,

@@ -191,3 +191,10 @@ def test_looking_a_file_up_by_its_sha256(client, api, alice_api, module, private
     module.is_private = True
     module.save()
     assert api.get(address).status_code == 404
+
+
+def test_parameters_are_counted_by_their_precision(api, module):
+    counted = api.get("/api/v1/modules/alice/opposites/").json()["safetensors"]
+    total = module.head.parameters
+    assert counted == {"parameters": {"F32": total}, "total": total}
+    assert total > 0
