@@ -18,12 +18,14 @@ log = logging.getLogger(__name__)
 
 
 def ask_for_vectors() -> bool:
-    """Send one message if modules lack a vector and the hub has a sentence model; whether one was sent."""
+    """Send one message if modules lack a sketch or, on a hub with a sentence model, a vector; whether one was sent."""
     from hub.registry import embedding_model
+    from hub.registry.services.sketches import without_sketch
     from hub.registry.services.vectors import without_vector
     from hub.registry.tasks import fill_vectors
 
-    if not embedding_model.is_prepared(settings.HUB_DATA) or not without_vector().exists():
+    wanting = embedding_model.is_prepared(settings.HUB_DATA) and without_vector().exists()
+    if not wanting and not without_sketch().exists():
         return False
     try:
         fill_vectors.apply_async(retry=False, ignore_result=True, expires=PATIENCE)

@@ -7,10 +7,11 @@ SECONDS = 10.0  # of one delivery: jobs wait behind it
 
 @app.task(ignore_result=True, time_limit=120)
 def fill_vectors() -> None:
-    """Make vectors of the modules that have none."""
-    from hub.registry.services import vectors
+    """Make the vectors and sketches of the modules that have none."""
+    from hub.registry.services import sketches, vectors
 
-    vectors.fill_vectors(seconds=SECONDS)
+    vectors.fill_vectors(seconds=SECONDS / 2)
+    sketches.fill_sketches(seconds=SECONDS / 2)
 
 
 @app.task(ignore_result=True, time_limit=1800)

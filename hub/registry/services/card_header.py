@@ -5,6 +5,7 @@ What a person changes in a form is written into the header; keys that the hub do
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -101,6 +102,7 @@ def write_card(card: str, metadata: ModuleMetadata, body: str | None = None) -> 
     """
     _, old_body = split_card(card)
     said = read_card(card)[1]
+    metadata = replace(metadata, prompt_template="", samples=())  # which no header has a word for
     if said == metadata and (body is None or body.strip() == old_body.strip()):
         return card
     header = header_of(card)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from composer.adapter_files import inspect_adapter
 from composer.errors import AdapterError
+from composer.examples import Example
 from hub.accounts.models import User
 from hub.accounts.policy import Action, can, role_in
 from hub.registry.models import Evaluation, Module
@@ -35,6 +36,7 @@ def metadata_of(module: Module) -> ModuleMetadata:
         dataset=module.dataset,
         prompt_template=module.prompt_template,
         base_model=module.base_model_name,
+        samples=tuple(Example(**row) for row in module.samples),
     )
 
 
@@ -79,6 +81,7 @@ def update_module(
     locked.license = metadata.license
     locked.dataset = metadata.dataset
     locked.prompt_template = metadata.prompt_template
+    locked.samples = metadata.sample_rows
     note("module.update", locked, user)
     if locked.is_private != private:
         note("module.visibility", locked, user, visibility="private" if private else "public")

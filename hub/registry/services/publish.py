@@ -134,9 +134,10 @@ def _revision(
         dtype=info.dtype,
         parameters_by_dtype=dict(info.by_dtype),
         size=info.size,
-        composable=info.composable,
-        not_composable_reason=info.reason,
-        not_composable_code=info.code,
+        # A job has the base model at hand, which is all that a DoRA adapter lacks.
+        composable=info.composable_on_base,
+        not_composable_reason="" if info.composable_on_base else info.reason,
+        not_composable_code="" if info.composable_on_base else info.code,
     )
     File.objects.bulk_create(File(revision=revision, path=path, blob=blob) for path, blob in blobs)
     return revision
@@ -166,5 +167,6 @@ def _set_head(module: Module, revision: Revision, checked: Checked) -> None:
     module.license = metadata.license
     module.dataset = metadata.dataset
     module.prompt_template = metadata.prompt_template
+    module.samples = metadata.sample_rows
     module.save()
     refresh_search(module)

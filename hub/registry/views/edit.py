@@ -1,5 +1,6 @@
 """Change what is said about a module, who sees it, or delete it."""
 
+import json
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,11 @@ def metadata_initial(metadata: ModuleMetadata) -> dict[str, Any]:
     """The metadata as a form shows it."""
     fields = ("summary", "task", "license", "dataset", "prompt_template", "base_model")
     values: dict[str, Any] = {name: getattr(metadata, name) for name in fields}
-    return values | {"tags": ", ".join(metadata.tags), "languages": ", ".join(metadata.languages)}
+    return values | {
+        "tags": ", ".join(metadata.tags),
+        "languages": ", ".join(metadata.languages),
+        "samples": "\n".join(json.dumps(row, ensure_ascii=False) for row in metadata.sample_rows),
+    }
 
 
 @login_required
