@@ -8,28 +8,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from composer.adapter_config import MAX_RANK
 from composer.adapters import Adapter
 from composer.alone import AdapterSource, Alone, loaded
-from composer.arms import Arm, ArmSpec, judge, measure_arms
 from composer.base_model import BaseModel
 from composer.checkpoint import Generation, stored_losses
 from composer.composition import Composition, Progress, Stage
 from composer.errors import ComposerError, IncompatibleAdapters
 from composer.evaluator import Evaluator
 from composer.examples import Example, check_examples, examples_hash
-from composer.methods import combine, compress
+from composer.methods import combine
 from composer.prompts import EncodedRow, encode_examples
+from composer.report import Found, Report, report
+from composer.rivals import Makings
 from composer.search import Search, make_search
 from composer.select import select_modules
 from composer.settings import ComposeSettings
+from composer.stored import Stored, to_store
 
 __all__ = ["AdapterSource", "ComposeSettings", "Composition", "Progress", "compose"]
 
 Array = NDArray[np.float64]
 FINALISTS = 3
-STORED = torch.float16  # how the result will be written; it is measured as it will be read back
-RANK_COST = 0.01  # what compression may cost before the rank is doubled: nats, or this share of the loss if that is more
 
 
 def compose(
@@ -56,8 +55,8 @@ def compose(
     run.select()
     search = run.search(history)
     weights, loss = run.choose(search)
-    adapter, error, stored_loss = run.write(weights, loss)
-    arms = run.measure(weights, adapter, list(holdout) or list(examples))
+    stored = run.write(weights, loss)
+    measured = run.measure(weights, stored.adapter, list(holdout))
     return Composition(
         names=[a.name for a in adapters],
         weights=run.whole(weights).tolist(),
@@ -70,13 +69,17 @@ def compose(
         optimizer=run.optimizer,
         generations=run.generations,
         probes=[None if np.isnan(p) else float(p) for p in run.all_probes()],
-        adapter=adapter,
-        compression_error=error,
-        loss_after_compression=stored_loss,
-        rank=adapter.rank,
-        arms=arms,
-        held_out=bool(holdout),
-        verdict=judge(arms, held_out=bool(holdout)),
+        adapter=measured.adapter,
+        compression_error=stored.error,
+        loss_after_compression=stored.loss,
+        rank=stored.adapter.rank,
+        arms=measured.arms,
+        contributions=measured.contributions,
+        tuning=measured.tuning,
+        saved=measured.saved,
+        measured_on=measured.measured_on,
+        validation_evaluations=measured.validation_evaluations,
+        verdict=measured.verdict,
         not_finite=int((~np.isfinite(search.losses)).sum()),
         base_model=base.model_id,
         base_fingerprint=base.fingerprint,
@@ -196,52 +199,48 @@ class _Run:
         best = int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
         return finalists[best], float(losses[best])
 
-    def write(self, weights: Array, loss: float) -> tuple[Adapter, float, float]:
-        """The adapter compressed to the wanted rank or, where that costs loss, a higher one; its error and its loss."""
+    def write(self, weights: Array, loss: float) -> Stored:
+        """The composition as it will be stored: of the wanted rank or, where that costs loss, a higher one."""
         self.stage = "write"
         self.tell("compressing the composition")
         exact = combine(self.method, self.adapters, list(weights))
-        rank = self.settings.rank
-        while True:
-            small, error = compress(exact, rank)
-            small = small.rounded(STORED)
-            alone = Evaluator(self.base, [small], dtype=torch.float32, pulse=self.pulse)
-            small_loss = float(alone.mean_losses(np.ones((1, 1)), self.rows)[0])
-            if rank >= min(exact.rank, MAX_RANK) or not small_loss > loss + RANK_COST * max(1.0, loss):
-                break
-            rank = min(2 * rank, MAX_RANK)  # a hub takes no adapter of a higher one
+        stored = to_store(self.base, exact, self.rows, rank=self.settings.rank, loss=loss, pulse=self.pulse)
         self.lap("write")
-        return small, error, small_loss
+        return stored
 
-    def measure(self, weights: Array, adapter: Adapter, rows: list[Example]) -> list[Arm]:
-        """The arms on the rows: base model, best single module, uniform mean of those searched over, composition."""
+    def measure(self, weights: Array, adapter: Adapter, holdout: list[Example]) -> Report:
+        """The arms, what each module adds, the tuning if it is wanted, and the verdict."""
         self.stage = "evaluate"
-        self.tell(f"comparing on {len(rows)} rows")
-        count = len(self.adapters)
         if np.isnan(self.probes).all():
-            self.probes = self.evaluator.mean_losses(np.eye(count), self.rows)
-            self.selection_evaluations += count
-        specs = [ArmSpec("base", "Base model", np.zeros(count + 1), [0.0] * count)]
-        finite = np.where(np.isfinite(self.probes), self.probes, np.inf)
-        best = int(np.argmin(finite))
-        single = np.eye(count)[best]
-        uniform = np.full(count, 1 / count)
-        specs += [
-            ArmSpec(
-                "best_single",
-                f"Best single module ({self.adapters[best].name})",
-                np.append(single, 0),
-                single.tolist(),
-            ),
-            ArmSpec("uniform", "Uniform mean", np.append(uniform, 0), uniform.tolist()),
-            ArmSpec("composition", "Composition", np.eye(count + 1)[count], weights.tolist()),
-        ]
-        evaluator = Evaluator(self.base, [*self.adapters, adapter], pulse=self.pulse)
-        arms = measure_arms(
-            evaluator, specs, rows, self.settings.template, max_new_tokens=self.settings.max_new_tokens
+            self.probes = self.evaluator.mean_losses(np.eye(len(self.adapters)), self.rows)
+            self.selection_evaluations += len(self.adapters)
+        makings = Makings(
+            self.base,
+            self.adapters,
+            range(len(self.adapters)),
+            self.method,
+            compute=self.evaluations + self.selection_evaluations,
+            seed=self.settings.seed,
+            full=self.settings.arms == "full",
+            pulse=self.pulse,
+        )
+        measured = report(
+            makings,
+            Found(weights, adapter, self.probes),
+            self.examples,
+            self.rows,
+            holdout=holdout,
+            held_out_rows=self.encode(holdout),
+            settings=self.settings,
+            optimizer=self.optimizer,
+            say=self.tell,
         )
         self.lap("evaluate")
-        return [replace(arm, weights=self.whole(np.array(arm.weights)).tolist()) for arm in arms]
+        return replace(
+            measured,
+            arms=[replace(a, weights=self.whole(np.array(a.weights)).tolist()) for a in measured.arms],
+            contributions=[replace(c, module=self.chosen[c.module]) for c in measured.contributions],
+        )
 
     def encode(self, examples: Sequence[Example]) -> list[EncodedRow]:
         base = self.base

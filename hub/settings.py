@@ -169,6 +169,7 @@ INSTALLED_APPS = [
     "hub.accounts",
     "hub.registry",
     "hub.jobs",
+    "hub.exports",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

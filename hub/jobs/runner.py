@@ -159,6 +159,8 @@ def _settings(job: Job) -> ComposeSettings:
         penalty=job.penalty,
         rank=job.rank,
         template=job.prompt_template,
+        arms=job.compare,
+        tune_steps=job.tune_steps,
     )
 
 

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.hub.registry.conftest import adapter, base_model, private_module, publish  # noqa: F401 (fixtures)
 
-VALUES = {"revision": "main", "path": "README.md", "username": "alice", "commit": "main", "job_id": "1"}
+VALUES = {"revision": "main", "path": "README.md", "username": "alice", "commit": "main", "kind": "gguf"}
 
 
 def routes(found: Any, prefix: str = "") -> Iterator[str]:
