@@ -1,7 +1,8 @@
 # make run      start the hub on http://127.0.0.1:8000        HUB_PORT=8001 HUB_DATA=/srv/hub make run
 # make test     everything, browser tests included            make test ARGS="tests/hub -k token"
 # make check    formatting, lint, types, tests
-# make starter  train the starter modules again               make starter DATA=folder/of/jsonl
+# make starter  train the starter modules that are missing    make starter DATA=folder/of/jsonl
+# make plots    draw the figures of docs/composer.md from benchmarks/results
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,7 +19,7 @@ $(BIN)/python -m pip --disable-pip-version-check install --progress-bar off -r $
 	/^ERROR|^error|^  error|No matching|Could not/ { print; fflush() }'
 endef
 
-.PHONY: run test check lint format types starter browser clean
+.PHONY: run test check lint format types starter plots browser clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runhub --with-parent
@@ -40,8 +41,10 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 starter: $(VENV)/.run
-	@test -n "$(DATA)" || { echo "Say where the rows are: make starter DATA=folder"; exit 2; }
-	$(BIN)/python starter/train.py --data "$(DATA)" $(ARGS)
+	$(BIN)/python starter/train.py $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+plots: $(VENV)/.run
+	$(BIN)/python -m benchmarks.plots $(ARGS)
 
 # A stamp says which requirements were installed; a change of the file installs again.
 $(VENV)/.run: requirements.txt | $(BIN)/python

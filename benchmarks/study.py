@@ -1,231 +1,258 @@
 """Which search generalises: many unseen tasks x draws of five examples, judged on held-out rows.
 
-    python -m benchmarks.study --base DIR --modules 'starter/*' --data DIR [--tasks a b ...] [--draws 5] [--rows 60]
-        [--variants published probe ...] [--accuracy] [--out benchmarks/results/study]
+    python -m benchmarks.study --base DIR --modules 'starter/*' --data DIR [--tasks a b ...] [--draws 5] [--rows 24]
+        [--variants published probe ...] [--accuracy base published ...] [--share I/N] [--out benchmarks/results/study]
+    python -m benchmarks.study --table-only [--out ...]
 
-DATA holds `<task>.jsonl` with rows {"input", "output", "split": "fewshot" | "test"}. Every run is one line of OUT.jsonl, and
-runs that are there already are skipped, so the study can be stopped and continued. At the end OUT.json and OUT.md
-compare each variant with `published`, paired over runs, with 95 % bootstrap intervals over runs.
+DATA holds `<task>.jsonl` with rows {"input", "output", "split": "fewshot" | "test"}. In each run 20 modules are drawn from
+the library, as LoraHub does, the same for all variants. Every variant of a run is one line of OUT.jsonl; lines that are
+there already are not made again, so the study can be stopped, continued and shared among processes. At the end OUT.json
+and OUT.md compare each variant with `published`, paired over runs (benchmarks.study_table).
 """
 
 import argparse
-import glob
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.machine import describe_machine
-from composer.adapters import Adapter, load_adapter
+from benchmarks.study_table import summarise, table
+from benchmarks.study_variants import (
+    BOUND,
+    BUDGET,
+    FIXED,
+    FROM_LIBRARY,
+    KEPT,
+    LIBRARY_EARLY,
+    LIBRARY_SINGLE,
+    PENALTY,
+    RULES,
+    SEARCHES,
+    SELECTION,
+    VARIANTS,
+    Array,
+    Trajectory,
+    follow,
+    probe,
+)
+from benchmarks.tasks import encode, load_adapters, read_record, read_task, task_names
+from composer.adapters import Adapter
+from composer.alone import Alone
 from composer.base_model import BaseModel, load_base_model
+from composer.batches import length_of, pack_rows
 from composer.decode import row_results
-from composer.evaluator import Evaluator
-from composer.examples import Example
-from composer.prompts import DEFAULT_TEMPLATE, EncodedRow, encode_examples
-from composer.search import make_search
-from composer.search.base import Search
+from composer.evaluator import PACK_TOKENS, Evaluator
+from composer.prompts import DEFAULT_TEMPLATE, EncodedRow
 from composer.search.probe import ProbeSearch
+from composer.select import select_modules
 
-Array = NDArray[np.float64]
-BUDGET, BOUND, PENALTY, EXAMPLES = 40, 1.5, 0.05, 5
-
-
-def probe(**changes: Any) -> Callable[[int, int], Search]:
-    return lambda count, seed: ProbeSearch(
-        count=count, budget=BUDGET, seed=seed, bound=BOUND, penalty=PENALTY, **changes
-    )
-
-
-def plain(name: str) -> Callable[[int, int], Search]:
-    return lambda count, seed: make_search(name, count=count, budget=BUDGET, seed=seed)
-
-
-# name -> (method, search)
-VARIANTS: dict[str, tuple[str, Callable[[int, int], Search]]] = {
-    "published": ("factors", plain("cobyla")),
-    "deltas from zero": ("deltas", plain("cobyla")),
-    "probe": ("deltas", probe()),
-    "probe, no pull": ("deltas", probe(pull=0.0)),
-    "probe, pull 0.3": ("deltas", probe(pull=0.3)),
-    "probe, pull 1": ("deltas", probe(pull=1.0)),
-    "probe, keep 4": ("deltas", probe(keep=4)),
-    "probe, keep 10": ("deltas", probe(keep=10)),
-    "probe, radius 0.5": ("deltas", probe(radius=0.5)),
-    "probe, factors": ("factors", probe()),
-    "probe, cma": ("deltas", probe(inner="cma")),
-}
-FIXED = ("base", "best single", "uniform", "softmax of the probes")
+EXAMPLES, MODULES = 5, 20
+TOGETHER = 4  # candidates of one forward
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--base", type=Path, required=True)
-    parser.add_argument("--modules", required=True, help="glob of adapter folders")
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--base", type=Path)
+    parser.add_argument("--modules", help="glob of adapter folders")
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--tasks", nargs="*", help="default: all in DATA")
     parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--rows", type=int, default=60, help="held-out rows of each run")
-    parser.add_argument("--variants", nargs="*", choices=list(VARIANTS), default=list(VARIANTS))
-    parser.add_argument("--accuracy", action="store_true", help="also exact match: generates answers")
+    parser.add_argument("--rows", type=int, default=24, help="held-out rows of each run")
+    parser.add_argument("--variants", nargs="*", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument(
+        "--accuracy",
+        nargs="*",
+        choices=VARIANTS,
+        default=["base", "best single", "placebo", "published", "probe"],
+    )
+    parser.add_argument("--share", default="0/1", help="I/N: every N-th run from the I-th")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "study")
+    parser.add_argument("--table-only", action="store_true")
     options = parser.parse_args()
-    base = load_base_model(options.base)
-    adapters = [
-        load_adapter(folder) for folder in sorted(glob.glob(options.modules)) if Path(folder).is_dir()
-    ]
-    tasks = options.tasks or sorted(path.stem for path in options.data.glob("*.jsonl"))
     record = options.out.with_suffix(".jsonl")
-    record.parent.mkdir(parents=True, exist_ok=True)
-    done = {(r["task"], r["draw"], r["variant"]) for r in read_record(record)}
-    for draw in range(options.draws):
-        for task in tasks:
-            wanted = [v for v in (*FIXED, *options.variants) if (task, draw, v) not in done]
-            if not wanted:
-                continue
-            run = Run(base, adapters, options.data / f"{task}.jsonl", draw, options.rows, options.accuracy)
-            for variant in wanted:
-                row = {
-                    "task": task,
-                    "draw": draw,
-                    "variant": variant,
-                    "modules": len(adapters),
-                } | run.measure(variant)
-                with record.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-                print(
-                    f"{task} {draw} {variant}: {row['few_shot']:.3f} {row['held_out']:.3f}", file=sys.stderr
-                )
+    if not options.table_only:
+        measure_all(options, record)
     summary = summarise(read_record(record))
-    options.out.with_suffix(".json").write_text(json.dumps(summary, indent=2) + "\n")
+    options.out.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n")
     options.out.with_suffix(".md").write_text(table(summary))
     print(table(summary))
 
 
+def measure_all(options: argparse.Namespace, record: Path) -> None:
+    base = load_base_model(options.base)
+    library = load_adapters(options.modules)
+    tasks = task_names(options.data, options.tasks)
+    share, shares = map(int, options.share.split("/"))
+    record.parent.mkdir(parents=True, exist_ok=True)
+    done = {(r["task"], r["draw"], r["variant"]) for r in read_record(record)}
+    runs = [(task, draw) for draw in range(options.draws) for task in tasks]
+    for task, draw in runs[share::shares]:
+        wanted = [v for v in options.variants if (task, draw, v) not in done]
+        if not wanted:
+            continue
+        began = time.perf_counter()
+        run = Run(base, library, options.data / f"{task}.jsonl", draw, options.rows)
+        rows = run.measure(wanted, options.accuracy)
+        with record.open("a") as file:
+            file.write("".join(json.dumps({"task": task, "draw": draw} | row) + "\n" for row in rows))
+        shown = {r["variant"]: round(r["held_out"], 2) for r in rows}
+        print(f"{task} {draw} {time.perf_counter() - began:.0f} s {shown}", file=sys.stderr, flush=True)
+
+
 class Run:
-    """One task and one draw of examples: all variants on the same rows."""
+    """One task, one draw of examples and of modules: all variants on the same rows."""
 
-    def __init__(
-        self, base: BaseModel, adapters: Sequence[Adapter], path: Path, draw: int, rows: int, accuracy: bool
-    ) -> None:
-        self.base, self.count, self.draw, self.accuracy = base, len(adapters), draw, accuracy
-        data = [json.loads(line) for line in path.read_text().splitlines()]
+    def __init__(self, base: BaseModel, library: Sequence[Adapter], path: Path, draw: int, rows: int) -> None:
+        self.base, self.draw = base, draw
         random = np.random.default_rng([draw, *path.stem.encode()])
-        few = [Example(r["input"], r["output"]) for r in data if r["split"] == "fewshot"]
-        test = [Example(r["input"], r["output"]) for r in data if r["split"] == "test"]
+        few, test = read_task(path)
         self.held_out = [test[i] for i in random.permutation(len(test))[:rows]]
-        self.few = self.encode([few[i] for i in random.permutation(len(few))[:EXAMPLES]])
-        self.test = self.encode(self.held_out)
-        self.evaluators = {m: Evaluator(base, adapters, method=m) for m in ("deltas", "factors")}
-        self.probes = self.evaluators["deltas"].mean_losses(np.eye(self.count), self.few)
-        self.probes_factors = self.evaluators["factors"].mean_losses(np.eye(self.count), self.few)
+        self.few = encode(base, [few[i] for i in random.permutation(len(few))[:EXAMPLES]])
+        self.test = encode(base, self.held_out)
+        self.adapters = [library[i] for i in random.permutation(len(library))[:MODULES]]
+        self.count = len(self.adapters)
+        # In the order of the draw, the 20 first: the search may not know which modules the others have.
+        self.library = [library[i] for i in random.permutation(len(library))]
+        self.made: dict[str, Evaluator] = {}
+        self.known: dict[tuple[str, bytes], Array] = {}
+        self.paths: dict[str, Trajectory] = {}
 
-    def encode(self, examples: Sequence[Example]) -> list[EncodedRow]:
-        return encode_examples(
-            self.base.tokenizer, examples, DEFAULT_TEMPLATE, limit=self.base.context_length
-        )
+    def measure(self, variants: Sequence[str], accuracy: Sequence[str]) -> list[dict[str, Any]]:
+        """One row of the record per variant. The held-out losses of all are computed in common batches."""
+        found = {variant: self.find(variant) for variant in variants}
+        lines = []
+        for method in sorted({method for method, _, _ in found.values()}):
+            evaluator = self.evaluator(method)
+            names = [v for v in variants if found[v][0] == method]
+            for start in range(0, len(names), TOGETHER):
+                part = names[start : start + TOGETHER]
+                weights = np.stack([found[v][1] for v in part])
+                few, held_out = evaluator.losses(weights, self.few), evaluator.losses(weights, self.test)
+                for i, variant in enumerate(part):
+                    lines.append(
+                        {
+                            "variant": variant,
+                            "modules": [
+                                a.name for a in (self.library if method == "library" else self.adapters)
+                            ],
+                            "weights": weights[i].round(6).tolist(),
+                            "evaluations": found[variant][2],
+                            "few_shot": float(few[i].mean()),
+                            "held_out": float(held_out[i].mean()),
+                            "tokens": forward_tokens(self.few, padded=variant == "published"),
+                        }
+                    )
+            graded = [line for line in lines if line["variant"] in names and line["variant"] in accuracy]
+            if graded:
+                weights = np.array([line["weights"] for line in graded])
+                for line, done in zip(
+                    graded, row_results(evaluator, weights, self.held_out, DEFAULT_TEMPLATE), strict=True
+                ):
+                    line["exact_match"] = done.exact_match
+        return lines
 
-    def measure(self, variant: str) -> dict[str, Any]:
-        began = time.process_time()
-        method, weights = self.find(variant)
-        seconds = time.process_time() - began
-        evaluator = self.evaluators[method]
-        result: dict[str, Any] = {
-            "weights": weights.tolist(),
-            "few_shot": float(evaluator.mean_losses(weights[None], self.few)[0]),
-            "search_cpu_seconds": seconds,
-        }
-        if self.accuracy:
-            done = row_results(evaluator, weights[None], self.held_out, DEFAULT_TEMPLATE)[0]
-            return result | {"held_out": done.loss, "exact_match": done.exact_match}
-        return result | {"held_out": float(evaluator.mean_losses(weights[None], self.test)[0])}
+    def find(self, variant: str) -> tuple[str, Array, int]:
+        """The method, the weights that a variant ends with, and how many evaluations it took."""
+        if variant in RULES:
+            return "deltas", RULES[variant](self.path("probe")), self.path("probe").candidates.shape[0]
+        if variant in FROM_LIBRARY:
+            chosen, path = self.choose_and_search()
+            if variant == LIBRARY_SINGLE:
+                return "library", np.eye(len(self.library))[chosen], SELECTION
+            # The probes of those kept were paid for by the selection.
+            stop = KEPT + 30 - SELECTION if variant == LIBRARY_EARLY else len(path.candidates)
+            return "library", path.best(stop), SELECTION + stop - KEPT
+        if variant in SEARCHES:
+            path = self.path(variant)
+            return SEARCHES[variant][0], path.best(), len(path.candidates)
+        if variant == "placebo":
+            return "placebo", self.path("probe").best(), 0
+        if variant in ("base", "uniform"):
+            return "deltas", np.full(self.count, 0.0 if variant == "base" else 1 / self.count), 0
+        alone = self.losses("deltas", np.eye(self.count)).mean(axis=1)
+        if variant == "best single":
+            return "deltas", np.eye(self.count)[int(alone.argmin())], self.count
+        assert variant in FIXED
+        search = probe()(self.count, 0)
+        search.ask()
+        search.tell(np.append(0.0, alone))
+        return "deltas", search.ask()[0], self.count
 
-    def find(self, variant: str) -> tuple[str, Array]:
-        """The method and the weights that a variant ends with."""
-        fixed = {
-            "base": np.zeros(self.count),
-            "uniform": np.full(self.count, 1 / self.count),
-            "best single": np.eye(self.count)[int(self.probes.argmin())],
-        }
-        if variant in fixed:
-            return "deltas", fixed[variant]
-        if variant == "softmax of the probes":
-            search: Search = probe()(self.count, 0)
-            search.ask()
-            search.tell(np.append(0.0, self.probes))
-            return "deltas", search.ask()[0]
-        method, make = VARIANTS[variant]
-        probes = self.probes if method == "deltas" else self.probes_factors
-        search = make(self.count, self.draw)
-        while len(asked := search.ask()):
-            # Probes are computed once for all variants; they count in the budget all the same.
-            single = (np.count_nonzero(asked, axis=1) == 1) & (asked.max(axis=1) == 1)
-            losses = np.where(single, probes[asked.argmax(axis=1)], np.nan)
-            if not single.all():
-                losses[~single] = self.evaluators[method].mean_losses(asked[~single], self.few)
-            search.tell(losses)
-        search.close()
-        return method, search.finalists(1)[0]
+    def evaluator(self, method: str) -> Evaluator:
+        """Of "deltas" or "factors" of the modules drawn, of "deltas" of the whole "library", or of a "placebo"."""
+        if method not in self.made:
+            adapters = self.library if method == "library" else self.adapters
+            if method == "placebo":
+                adapters = [random_like(a, self.draw) for a in adapters]
+            self.made[method] = Evaluator(
+                self.base, adapters, method="factors" if method == "factors" else "deltas"
+            )
+        return self.made[method]
+
+    def choose_and_search(self) -> tuple[int, Trajectory]:
+        """The best single module of the library by successive halving, and the search over the best ten, 40 evaluations in
+        all; candidates are weights of the whole library."""
+        if "library" not in self.paths:
+            count = len(self.library)
+            alone = Alone(self.base, self.library)
+            selection = select_modules(alone, self.few, most=KEPT, budget=SELECTION)
+            self.alone = np.array(selection.losses)
+            kept = selection.kept
+            search = ProbeSearch(
+                count=len(kept), budget=BUDGET - SELECTION + len(kept), seed=0, bound=BOUND, penalty=PENALTY
+            )
+
+            def whole(candidates: Array) -> Array:
+                wide = np.zeros((len(candidates), count))
+                wide[:, kept] = candidates
+                return wide
+
+            path = follow(search, lambda asked: self.losses("library", whole(asked)))
+            self.paths["library"] = Trajectory(whole(path.candidates), path.losses, path.objectives)
+        return int(np.nanargmin(self.alone)), self.paths["library"]
+
+    def path(self, name: str) -> Trajectory:
+        if name not in self.paths:
+            method, make = SEARCHES[name]
+            self.paths[name] = follow(make(self.count, self.draw), lambda asked: self.losses(method, asked))
+        return self.paths[name]
+
+    def losses(self, method: str, candidates: Array) -> Array:
+        """[population, examples]; what one variant has computed, another need not. It counts in its budget all the same."""
+        keys = [(method, candidate.tobytes()) for candidate in candidates]
+        new = [i for i, key in enumerate(keys) if key not in self.known]
+        for start in range(0, len(new), TOGETHER):
+            part = new[start : start + TOGETHER]
+            for i, row in zip(part, self.evaluator(method).losses(candidates[part], self.few), strict=True):
+                self.known[keys[i]] = row
+        return np.stack([self.known[key] for key in keys])
 
 
-def read_record(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def forward_tokens(rows: Sequence[EncodedRow], *, padded: bool) -> list[int]:
+    """[tokens through the layers, tokens through the vocabulary head] of one evaluation: the published way pads all rows to
+    the longest and computes all logits; ours packs them and computes those of the answers."""
+    if padded:
+        width = max(length_of(row) + 1 for row in rows)
+        return [width * len(rows), width * len(rows)]
+    packs = pack_rows(rows, most_tokens=PACK_TOKENS)
+    return [sum(len(pack.ids) for pack in packs), sum(len(pack.picks) for pack in packs)]
 
 
-def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Per variant: means, and the paired relative difference of the held-out loss to `published` over common runs."""
-    by_variant: dict[str, dict[tuple[str, int], dict[str, Any]]] = {}
-    for row in rows:
-        by_variant.setdefault(row["variant"], {})[row["task"], row["draw"]] = row
-    reference = by_variant.get("published", {})
-    variants = {}
-    for name, runs in by_variant.items():
-        held_out = np.array([r["held_out"] for r in runs.values()])
-        entry: dict[str, Any] = {
-            "runs": len(runs),
-            "few_shot": float(np.mean([r["few_shot"] for r in runs.values()])),
-            "held_out": float(held_out.mean()),
-            "held_out_median": float(np.median(held_out)),
-        }
-        if all("exact_match" in r for r in runs.values()):
-            entry["exact_match"] = float(np.mean([r["exact_match"] for r in runs.values()]))
-        common = sorted(runs.keys() & reference.keys())
-        if common and name != "published":
-            mine = np.array([runs[k]["held_out"] for k in common])
-            theirs = np.array([reference[k]["held_out"] for k in common])
-            draws = np.random.default_rng(0).integers(len(common), size=(4000, len(common)))
-            ratios = mine[draws].mean(axis=1) / theirs[draws].mean(axis=1) - 1
-            entry["against_published"] = float(mine.mean() / theirs.mean() - 1)
-            entry["interval"] = [float(x) for x in np.percentile(ratios, [2.5, 97.5])]
-            entry["better_in"] = f"{int((mine < theirs).sum())} of {len(common)}"
-        variants[name] = entry
-    return {"budget": BUDGET, "examples": EXAMPLES, "variants": variants, "machine": describe_machine()}
-
-
-def table(summary: dict[str, Any]) -> str:
-    lines = [
-        f"{summary['examples']} examples, {summary['budget']} evaluations. Losses in nats per answer token.",
-        "",
-        "| search | runs | few-shot | held-out mean / median | exact match | against the published one |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, v in sorted(summary["variants"].items(), key=lambda item: item[1]["held_out"]):
-        against = ""
-        if "interval" in v:
-            low, high = v["interval"]
-            against = f"{v['against_published']:+.0%} [{low:+.0%}, {high:+.0%}], better in {v['better_in']}"
-        exact = f"{v['exact_match']:.0%}" if "exact_match" in v else ""
-        lines.append(
-            f"| {name} | {v['runs']} | {v['few_shot']:.2f} | {v['held_out']:.2f} / {v['held_out_median']:.2f} "
-            f"| {exact} | {against} |"
-        )
-    return "\n".join(lines) + "\n"
+def random_like(adapter: Adapter, seed: int) -> Adapter:
+    """A placebo: an adapter of the same layers, ranks and norms, of random directions."""
+    random = np.random.default_rng([seed, *adapter.name.encode()])
+    factors = {}
+    for layer, f in adapter.factors.items():
+        a, b = (f.a.new_tensor(random.normal(size=tuple(t.shape))) for t in (f.a, f.b))
+        factors[layer] = replace(f, a=a * (f.a.norm() / a.norm()), b=b * (f.b.norm() / b.norm()))
+    return replace(adapter, factors=factors)
 
 
 if __name__ == "__main__":

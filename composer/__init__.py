@@ -31,7 +31,16 @@ search          ask-and-tell optimizers
 select          which of many adapters are worth composing
 generate        answers and exact match of one model
 tune            ordinary gradient training of a small LoRA (how the starter modules were made)
-arms            what a composition is compared with
+tuning          gradient tuning of an adapter's factors, stopped by the examples left out
+folds           the same search without some of the examples
+placebo         random adapters of the same shape
+in_context      prompts that begin with the examples
+arms            one way to answer, measured
+rivals          what a composition is compared with
+contributions   what each module adds
+verdict         what the arms say together, and which to use
+stored          the composition as it will be written
+report          all of that, on held-out rows or by leave-one-out
 export          a merged model for transformers, a GGUF LoRA for llama.cpp
 checkpoint      the record from which a search continues
 composition     what comes out

@@ -60,6 +60,8 @@ def compose(options: argparse.Namespace) -> dict[str, Any]:
         template=_template(options),
         max_new_tokens=options.max_new_tokens,
         max_modules=options.max_modules,
+        arms=options.arms,
+        tune_steps=options.tune_steps,
     )
     folders: list[Path] = [folder for group in options.module for folder in group]
     examples = read_examples(options.examples)
@@ -105,8 +107,12 @@ def compose(options: argparse.Namespace) -> dict[str, Any]:
         "timings": result.timings,
         "method": result.method,
         "optimizer": result.optimizer,
-        "held_out": result.held_out,
+        "measured_on": result.measured_on,
+        "validation_evaluations": result.validation_evaluations,
         "arms": [_arm(arm.to_json()) for arm in result.arms],
+        "contributions": [part.to_json() for part in result.contributions],
+        "tuning": result.tuning.to_json() if result.tuning else None,
+        "saved": result.saved,
         "verdict": result.verdict,
     }
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from composer.settings import METHODS, OPTIMIZERS
+from composer.settings import ARMS, METHODS, OPTIMIZERS
 
 Command = Callable[[argparse.Namespace], dict[str, Any]]
 
@@ -61,6 +61,18 @@ def make_parser(
         "--max-modules", type=int, default=20, help="of more modules, the best so many are composed"
     )
     added.add_argument("--max-new-tokens", type=int, default=32)
+    added.add_argument(
+        "--arms",
+        choices=ARMS,
+        default="full",
+        help="what to compare with; full adds in-context learning, random modules and a LoRA tuned on the examples",
+    )
+    added.add_argument(
+        "--tune-steps",
+        type=int,
+        default=0,
+        help="tune the result on the examples afterwards, at most so many steps, stopped early; default 0: not at all",
+    )
     prompts(added)
 
     added = command(evaluate)

@@ -1,8 +1,8 @@
-"""What a composition is compared with, on the same rows, with intervals; and the plain sentence that follows."""
+"""One way to answer, measured on rows, with intervals."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ Z = 1.96  # of a 95 % interval
 class Arm:
     """One way to answer, measured. loss: nats per answer token, mean over rows, with its 95 % bootstrap interval;
     exact_match: share of right answers, with its 95 % Wilson interval; weights: one per module, empty if it has none;
-    answers: {"input", "expected", "answer", "correct", "loss"} of every row."""
+    answers: {"input", "expected", "answer", "correct", "loss"} of every row; tokens: of the prompt, mean over rows;
+    details: what else there is to say of it ("shots" of in-context learning; "steps" and "seconds" of a training)."""
 
     key: str
     label: str
@@ -34,6 +35,8 @@ class Arm:
     n: int
     weights: list[float]
     answers: list[dict[str, Any]]
+    tokens: float | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,6 +54,7 @@ class ArmSpec:
     label: str
     gates: NDArray[np.float64]
     weights: list[float]
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 def measure_arms(
@@ -67,7 +71,9 @@ def measure_arms(
     return [make_arm(spec, result, rows) for spec, result in zip(specs, results, strict=True)]
 
 
-def make_arm(spec: ArmSpec, results: RowResults, rows: Sequence[Example]) -> Arm:
+def make_arm(
+    spec: ArmSpec, results: RowResults, rows: Sequence[Example], *, tokens: float | None = None
+) -> Arm:
     losses = np.array(results.losses)
     loss_low, loss_high = mean_interval(losses)
     right = sum(results.correct)
@@ -89,6 +95,8 @@ def make_arm(spec: ArmSpec, results: RowResults, rows: Sequence[Example]) -> Arm
                 rows, results.answers, results.correct, results.losses, strict=True
             )
         ],
+        tokens=tokens,
+        details=spec.details,
     )
 
 
@@ -107,64 +115,3 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def judge(arms: Sequence[Arm], *, held_out: bool) -> dict[str, Any]:
-    """The verdict: whether the composition beats the base model and the best single module, by how much, in words.
-
-    gain_*: loss of the other minus that of the composition, nats per answer token (positive: the composition is better),
-    with a paired 95 % bootstrap interval over rows. beats_*: gain > 0. sure_*: the interval excludes zero.
-    """
-    by_key = {arm.key: arm for arm in arms}
-    mine = by_key["composition"]
-    verdict: dict[str, Any] = {"held_out": held_out, "n": mine.n}
-    for key in ("base", "best_single", "uniform"):
-        if key not in by_key:
-            continue
-        gains = by_key[key].row_losses - mine.row_losses
-        low, high = mean_interval(gains)
-        gain = float(gains.mean())
-        verdict |= {
-            f"beats_{key}": bool(gain > 0),
-            f"sure_{key}": bool(low > 0),
-            f"gain_{key}": gain,
-            f"gain_{key}_low": low,
-            f"gain_{key}_high": high,
-            f"exact_gain_{key}": mine.exact_match - by_key[key].exact_match,
-        }
-    best = min(arms, key=lambda arm: (not math.isfinite(arm.loss), arm.loss))
-    verdict["best_arm"] = best.key
-    verdict["text"] = _sentence(by_key, verdict, best)
-    return verdict
-
-
-def _sentence(arms: dict[str, Arm], verdict: dict[str, Any], best: Arm) -> str:
-    mine, base = arms["composition"], arms["base"]
-    rows = (
-        f"{mine.n} held-out row{'s' * (mine.n != 1)}"
-        if verdict["held_out"]
-        else (
-            f"the {mine.n} example{'s' * (mine.n != 1)} it was searched on, which says little about other rows"
-        )
-    )
-    figures = (
-        f"loss {mine.loss:.2f} against {base.loss:.2f} of the base model, "
-        f"exact match {mine.exact_match:.0%} against {base.exact_match:.0%}, on {rows}"
-    )
-    if not verdict["beats_base"]:
-        return f"No gain: the composition is not better than the base model ({figures})."
-    single = arms.get("best_single")
-    opening = (
-        "The composition beats the base model"
-        if verdict["sure_base"]
-        else "The composition is a little better than the base model"
-    )
-    text = f"{opening} ({figures})."
-    if single is None:
-        return text
-    against = f"the best single module (loss {single.loss:.2f}, exact match {single.exact_match:.0%})"
-    if verdict.get("sure_best_single"):
-        return f"{text} It also beats {against}."
-    if verdict.get("beats_best_single"):
-        return f"{text} It is level with {against}."
-    return f"{text} But {against} does as well or better: consider that one alone."

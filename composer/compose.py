@@ -2,37 +2,38 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from composer.adapter_config import MAX_RANK
 from composer.adapters import Adapter
-from composer.arms import Arm, ArmSpec, judge, measure_arms
+from composer.alone import AdapterSource, Alone, loaded
 from composer.base_model import BaseModel
 from composer.checkpoint import Generation, stored_losses
 from composer.composition import Composition, Progress, Stage
 from composer.errors import ComposerError, IncompatibleAdapters
 from composer.evaluator import Evaluator
 from composer.examples import Example, check_examples, examples_hash
-from composer.methods import combine, compress
+from composer.methods import combine
 from composer.prompts import EncodedRow, encode_examples
+from composer.report import Found, Report, report
+from composer.rivals import Makings
 from composer.search import Search, make_search
 from composer.select import select_modules
 from composer.settings import ComposeSettings
+from composer.stored import Stored, to_store
 
-__all__ = ["ComposeSettings", "Composition", "Progress", "compose"]
+__all__ = ["AdapterSource", "ComposeSettings", "Composition", "Progress", "compose"]
 
 Array = NDArray[np.float64]
 FINALISTS = 3
-STORED = torch.float16  # how the result will be written; it is measured as it will be read back
-RANK_COST = 0.01  # what compression may cost before the rank is doubled: nats, or this share of the loss if that is more
 
 
 def compose(
     base: BaseModel,
-    adapters: Sequence[Adapter],
+    adapters: Sequence[Adapter | AdapterSource],
     examples: Sequence[Example],
     *,
     holdout: Sequence[Example] = (),
@@ -44,19 +45,21 @@ def compose(
 
     history: the generations of an earlier run with the same arguments; the search continues from them, bit for bit.
     on_progress is called often and may raise SearchStopped. The base model is left as it was.
+    Of more than settings.max_modules adapters the best are selected first, and only those are held in memory: give
+    AdapterSources, the likeliest first, and hundreds will do.
 
     Raises IncompatibleAdapters, AdapterError (does_not_fit_base), ExampleError, SettingsError.
     """
     settings = settings or ComposeSettings()
-    run = _Run(base, list(adapters), list(examples), settings, on_progress or (lambda progress: None))
-    chosen = run.select()
-    search = run.search(chosen, history)
-    weights, loss = run.choose(search, chosen)
-    adapter, error, stored_loss = run.write(weights, loss)
-    arms = run.measure(weights, adapter, chosen, list(holdout) or list(examples))
+    run = _Run(base, adapters, list(examples), settings, on_progress or (lambda progress: None))
+    run.select()
+    search = run.search(history)
+    weights, loss = run.choose(search)
+    stored = run.write(weights, loss)
+    measured = run.measure(weights, stored.adapter, list(holdout))
     return Composition(
         names=[a.name for a in adapters],
-        weights=weights.tolist(),
+        weights=run.whole(weights).tolist(),
         loss=loss,
         start_loss=run.start_loss,
         evaluations=len(search.losses),
@@ -65,14 +68,18 @@ def compose(
         method=run.method,
         optimizer=run.optimizer,
         generations=run.generations,
-        probes=[None if np.isnan(p) else float(p) for p in run.probes],
-        adapter=adapter,
-        compression_error=error,
-        loss_after_compression=stored_loss,
-        rank=adapter.rank,
-        arms=arms,
-        held_out=bool(holdout),
-        verdict=judge(arms, held_out=bool(holdout)),
+        probes=[None if np.isnan(p) else float(p) for p in run.all_probes()],
+        adapter=measured.adapter,
+        compression_error=stored.error,
+        loss_after_compression=stored.loss,
+        rank=stored.adapter.rank,
+        arms=measured.arms,
+        contributions=measured.contributions,
+        tuning=measured.tuning,
+        saved=measured.saved,
+        measured_on=measured.measured_on,
+        validation_evaluations=measured.validation_evaluations,
+        verdict=measured.verdict,
         not_finite=int((~np.isfinite(search.losses)).sum()),
         base_model=base.model_id,
         base_fingerprint=base.fingerprint,
@@ -85,59 +92,61 @@ def compose(
 
 
 class _Run:
-    """The state of one call of compose(); its methods are the stages, in their order."""
+    """The state of one call of compose(); its methods are the stages, in their order.
+
+    select() decides which adapters take part; from then on `adapters`, `evaluator`, `probes` and all weights are of those
+    only, and whole() makes weights of all that were given.
+    """
 
     def __init__(
         self,
         base: BaseModel,
-        adapters: list[Adapter],
+        given: Sequence[Adapter | AdapterSource],
         examples: list[Example],
         settings: ComposeSettings,
         report: Callable[[Progress], None],
     ) -> None:
         self.began = self._lap = time.perf_counter()
-        if not adapters:
+        if not given:
             raise IncompatibleAdapters("choose at least one module to compose")
         check_examples(examples)
-        self.base, self.adapters, self.examples, self.settings, self.report = (
-            base,
-            adapters,
-            examples,
-            settings,
-            report,
-        )
+        self.base, self.given, self.examples = base, given, examples
+        self.settings, self.report = settings, report
         self.method = "deltas" if settings.method == "auto" else settings.method
         self.optimizer = "probe" if settings.optimizer == "auto" else settings.optimizer
         self.stage: Stage = "select"
         self.rows = self.encode(examples)
-        self.evaluator = Evaluator(base, adapters, method=self.method, pulse=self.pulse)
         self.generations: list[Generation] = []
         self.timings: dict[str, float] = {}
         self.evaluations = self.selection_evaluations = 0
-        self.probes = np.full(len(adapters), np.nan)
+        self.dropped_probes = np.full(len(given), np.nan)
         self.best: tuple[float, Array] | None = None
-        self.start_loss = float(self.evaluator.mean_losses(np.zeros((1, len(adapters))), self.rows)[0])
 
-    def select(self) -> list[int]:
-        """The indices of the adapters to search over: all, or the best of many."""
-        most = self.settings.max_modules
-        chosen = list(range(len(self.adapters)))
-        if len(chosen) > most:
-            self.tell(f"trying {len(chosen)} modules alone on a few examples")
-            selection = select_modules(self.evaluator, self.rows, most=most)
-            self.probes = np.array(selection.losses)
+    def select(self) -> None:
+        """Decide which adapters to search over, all or the best of many, and get ready to mix those."""
+        most, count = self.settings.max_modules, len(self.given)
+        self.chosen = list(range(count))
+        if count > most:
+            self.tell(f"trying {count} modules alone on a few examples")
+            alone = Alone(self.base, self.given, pulse=self.pulse)
+            selection = select_modules(alone, self.rows, most=most)
+            self.dropped_probes = np.array(selection.losses)
             self.selection_evaluations = selection.evaluations
-            chosen = selection.kept
+            self.chosen = selection.kept
+        self.adapters = [loaded(self.given[i]) for i in self.chosen]
+        self.probes = self.dropped_probes[self.chosen]
+        self.evaluator = Evaluator(self.base, self.adapters, method=self.method, pulse=self.pulse)
+        nothing = np.zeros((1, len(self.adapters)))
+        self.start_loss = float(self.evaluator.mean_losses(nothing, self.rows)[0])
         self.lap("select")
-        return chosen
 
-    def search(self, chosen: list[int], history: Sequence[Generation]) -> Search:
+    def search(self, history: Sequence[Generation]) -> Search:
         """Ask, evaluate a whole generation, tell, report; until the budget is spent or the search is done."""
         self.stage = "search"
         settings = self.settings
         search = make_search(
             self.optimizer,
-            count=len(chosen),
+            count=len(self.adapters),
             budget=settings.budget,
             seed=settings.seed,
             bound=settings.bound,
@@ -145,13 +154,13 @@ class _Run:
         )
         try:
             while len(candidates := search.ask()):
-                whole = self.whole(candidates, chosen)
+                whole = self.whole(candidates)
                 if len(self.generations) < len(history):
                     losses = stored_losses(history, len(self.generations), whole)
                 else:
-                    losses = self.losses(whole)
+                    losses = self.losses(candidates)
                 objectives = search.tell(losses)
-                self.note(whole, losses)
+                self.note(candidates, losses)
                 self.evaluations += len(candidates)
                 generation = Generation.of(len(self.generations), whole, losses, objectives)
                 self.generations.append(generation)
@@ -176,9 +185,9 @@ class _Run:
             losses[~known] = self.evaluator.mean_losses(candidates[~known], self.rows)
         return losses
 
-    def choose(self, search: Search, chosen: list[int]) -> tuple[Array, float]:
+    def choose(self, search: Search) -> tuple[Array, float]:
         """The best weights, [n_modules], and their loss in float32; bf16 searches are too coarse to tell finalists apart."""
-        finalists = self.whole(search.finalists(FINALISTS), chosen)
+        finalists = search.finalists(FINALISTS)
         losses = self.exact_evaluator().mean_losses(finalists, self.rows)
         if not np.isfinite(losses).any():
             raise ComposerError(
@@ -190,52 +199,48 @@ class _Run:
         best = int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
         return finalists[best], float(losses[best])
 
-    def write(self, weights: Array, loss: float) -> tuple[Adapter, float, float]:
-        """The adapter compressed to the wanted rank or, where that costs loss, a higher one; its error and its loss."""
+    def write(self, weights: Array, loss: float) -> Stored:
+        """The composition as it will be stored: of the wanted rank or, where that costs loss, a higher one."""
         self.stage = "write"
         self.tell("compressing the composition")
         exact = combine(self.method, self.adapters, list(weights))
-        rank = self.settings.rank
-        while True:
-            small, error = compress(exact, rank)
-            small = small.rounded(STORED)
-            alone = Evaluator(self.base, [small], dtype=torch.float32, pulse=self.pulse)
-            small_loss = float(alone.mean_losses(np.ones((1, 1)), self.rows)[0])
-            if rank >= min(exact.rank, MAX_RANK) or not small_loss > loss + RANK_COST * max(1.0, loss):
-                break
-            rank = min(2 * rank, MAX_RANK)  # a hub takes no adapter of a higher one
+        stored = to_store(self.base, exact, self.rows, rank=self.settings.rank, loss=loss, pulse=self.pulse)
         self.lap("write")
-        return small, error, small_loss
+        return stored
 
-    def measure(self, weights: Array, adapter: Adapter, chosen: list[int], rows: list[Example]) -> list[Arm]:
-        """The arms on the rows: base model, best single module, uniform mean of those searched over, composition."""
+    def measure(self, weights: Array, adapter: Adapter, holdout: list[Example]) -> Report:
+        """The arms, what each module adds, the tuning if it is wanted, and the verdict."""
         self.stage = "evaluate"
-        self.tell(f"comparing on {len(rows)} rows")
-        count = len(self.adapters)
         if np.isnan(self.probes).all():
-            self.probes = self.evaluator.mean_losses(np.eye(count), self.rows)
-            self.selection_evaluations += count
-        specs = [ArmSpec("base", "Base model", np.zeros(count + 1), [0.0] * count)]
-        finite = np.where(np.isfinite(self.probes), self.probes, np.inf)
-        best = int(np.argmin(finite))
-        single = np.eye(count)[best]
-        uniform = self.whole(np.full((1, len(chosen)), 1 / len(chosen)), chosen)[0]
-        specs += [
-            ArmSpec(
-                "best_single",
-                f"Best single module ({self.adapters[best].name})",
-                np.append(single, 0),
-                single.tolist(),
-            ),
-            ArmSpec("uniform", "Uniform mean", np.append(uniform, 0), uniform.tolist()),
-            ArmSpec("composition", "Composition", np.eye(count + 1)[count], weights.tolist()),
-        ]
-        evaluator = Evaluator(self.base, [*self.adapters, adapter], pulse=self.pulse)
-        arms = measure_arms(
-            evaluator, specs, rows, self.settings.template, max_new_tokens=self.settings.max_new_tokens
+            self.probes = self.evaluator.mean_losses(np.eye(len(self.adapters)), self.rows)
+            self.selection_evaluations += len(self.adapters)
+        makings = Makings(
+            self.base,
+            self.adapters,
+            range(len(self.adapters)),
+            self.method,
+            compute=self.evaluations + self.selection_evaluations,
+            seed=self.settings.seed,
+            full=self.settings.arms == "full",
+            pulse=self.pulse,
+        )
+        measured = report(
+            makings,
+            Found(weights, adapter, self.probes),
+            self.examples,
+            self.rows,
+            holdout=holdout,
+            held_out_rows=self.encode(holdout),
+            settings=self.settings,
+            optimizer=self.optimizer,
+            say=self.tell,
         )
         self.lap("evaluate")
-        return arms
+        return replace(
+            measured,
+            arms=[replace(a, weights=self.whole(np.array(a.weights)).tolist()) for a in measured.arms],
+            contributions=[replace(c, module=self.chosen[c.module]) for c in measured.contributions],
+        )
 
     def encode(self, examples: Sequence[Example]) -> list[EncodedRow]:
         base = self.base
@@ -252,11 +257,17 @@ class _Run:
             return self.evaluator
         return Evaluator(self.base, self.adapters, method=self.method, dtype=torch.float32, pulse=self.pulse)
 
-    def whole(self, candidates: Array, chosen: list[int]) -> Array:
-        """Weights of the chosen modules as weights of all modules, [population, n_modules]."""
-        whole = np.zeros((len(candidates), len(self.adapters)))
-        whole[:, chosen] = candidates
+    def whole(self, weights: Array) -> Array:
+        """Weights of the chosen modules, [..., n_chosen], as weights of all given, [..., n_modules]."""
+        whole = np.zeros((*weights.shape[:-1], len(self.given)))
+        whole[..., self.chosen] = weights
         return whole
+
+    def all_probes(self) -> Array:
+        """The loss of each given module alone, [n_modules], NaN where it was not computed."""
+        probes = self.dropped_probes.copy()
+        probes[self.chosen] = self.probes
+        return probes
 
     def note(self, candidates: Array, losses: Array) -> None:
         """Remember the best loss, and what each module does alone."""
@@ -277,7 +288,7 @@ class _Run:
                 budget=self.settings.budget,
                 generation=generation,
                 best_loss=self.best[0] if self.best else None,
-                best_weights=self.best[1].tolist() if self.best else None,
+                best_weights=self.whole(self.best[1]).tolist() if self.best else None,
                 message=message,
             )
         )

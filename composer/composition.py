@@ -7,10 +7,13 @@ from typing import Any, Literal
 from composer.adapters import Adapter
 from composer.arms import Arm
 from composer.checkpoint import Generation
+from composer.contributions import Contribution
 from composer.recipe import make_recipe
+from composer.report import Tuning
 from composer.settings import ComposeSettings
+from composer.verdict import MeasuredOn
 
-Stage = Literal["select", "search", "evaluate", "write"]
+Stage = Literal["select", "search", "write", "evaluate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,9 @@ class Composition:
 
     loss, start_loss, loss_after_compression: nats per answer token on the examples: of the chosen weights, of the bare
     base model, and of the adapter as it will be stored. probes: each module's own loss, None where it was not computed.
-    arms: measured on the held-out rows, or (held_out False) on the examples themselves. not_finite: candidates dropped.
+    arms, contributions: measured on the held-out rows or, without any, by leave-one-out over the examples (measured_on).
+    adapter: the composition or, if tuning it further answered the examples left out better, that (saved: the key of its
+    arm). validation_evaluations: what leave-one-out cost. not_finite: candidates dropped.
     """
 
     names: list[str]
@@ -52,7 +57,11 @@ class Composition:
     loss_after_compression: float
     rank: int
     arms: list[Arm]
-    held_out: bool
+    contributions: list[Contribution]
+    tuning: Tuning | None
+    saved: str
+    measured_on: MeasuredOn
+    validation_evaluations: int
     verdict: dict[str, Any]
     not_finite: int
     base_model: str
@@ -64,9 +73,13 @@ class Composition:
     timings: dict[str, float] = field(default_factory=dict)
 
     @property
+    def held_out(self) -> bool:
+        return self.measured_on == "held_out"
+
+    @property
     def samples(self) -> list[dict[str, Any]]:
-        """A few answers of the composition."""
-        return next(arm for arm in self.arms if arm.key == "composition").answers[:10]
+        """A few answers of what is saved."""
+        return next(arm for arm in self.arms if arm.key == self.saved).answers[:10]
 
     def recipe(self, modules: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
         return make_recipe(self, modules)

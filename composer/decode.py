@@ -38,6 +38,19 @@ def row_results(
     rows = encode_examples(
         base.tokenizer, examples, template, seq2seq=base.is_seq2seq, limit=base.context_length
     )
+    return encoded_results(evaluator, weights, rows, examples, max_new_tokens=max_new_tokens)
+
+
+def encoded_results(
+    evaluator: Evaluator,
+    weights: NDArray[np.float64],
+    rows: Sequence[EncodedRow],
+    examples: Sequence[Example],
+    *,
+    max_new_tokens: int = 32,
+) -> list[RowResults]:
+    """The same of rows that are encoded already; rows[i] asks for the output of examples[i]."""
+    base = evaluator.base
     most = answer_budget(base, examples, maximum=max_new_tokens)
     if evaluator.is_packable:
         losses, tokens = _read_and_continue(evaluator, torch.tensor(weights, dtype=torch.float32), rows, most)

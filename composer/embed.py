@@ -50,12 +50,21 @@ class Embedder:
             vectors[number] = self._one(text)
         return vectors
 
+    def embed_rows(self, examples: Sequence[Example]) -> Vectors:
+        """One vector a row, input and output together, [n, 384], each of length 1; of the first 8 rows."""
+        return self.embed(
+            [f"{e.input[:MOST_CHARACTERS]} {e.output[:MOST_CHARACTERS]}" for e in examples[:MOST_EXAMPLES]]
+        )
+
     def embed_examples(self, examples: Sequence[Example]) -> Vectors:
         """What the examples are about, [384], of length 1: the mean of the rows' vectors, and that of the instruction which
         they begin with if they share one. The first 8 examples are looked at."""
-        rows = [f"{e.input[:MOST_CHARACTERS]} {e.output[:MOST_CHARACTERS]}" for e in examples[:MOST_EXAMPLES]]
+        return self.embed_task(examples, self.embed_rows(examples))
+
+    def embed_task(self, examples: Sequence[Example], rows: Vectors) -> Vectors:
+        """embed_examples() where embed_rows() has been computed already."""
         instruction = shared_instruction(examples)
-        vector = normalised(self.embed(rows).mean(axis=0))
+        vector = normalised(rows.mean(axis=0))
         if instruction:
             share = self.embed([instruction])[0]
             vector = normalised(INSTRUCTION_SHARE * share + (1 - INSTRUCTION_SHARE) * vector)
@@ -105,12 +114,25 @@ def is_embedder(folder: Path) -> bool:
 
 @lru_cache(maxsize=1)
 def load_embedder(folder: Path) -> Embedder:
-    """The sentence model in this folder, read once per process (90 MB). Raises EmbedderError."""
+    """The sentence model in this folder, read once per process (90 MB). Raises EmbedderError, also if files are damaged."""
+    if not is_embedder(folder):
+        raise EmbedderError(f"{folder} does not hold {', '.join(FILES)}", code="no_embedder")
+    try:
+        embedder = _read(folder)
+        trial = embedder.embed(["a word"])  # misses no tensor
+    except EmbedderError:
+        raise
+    except Exception as error:  # tokenizers and safetensors raise classes of their own, or Exception itself
+        raise EmbedderError(f"{folder} holds damaged files ({error})", code="no_embedder") from error
+    if not np.isfinite(trial).all():
+        raise EmbedderError(f"{folder} holds numbers that are not finite", code="no_embedder")
+    return embedder
+
+
+def _read(folder: Path) -> Embedder:
     from safetensors.numpy import load_file
     from tokenizers import Tokenizer
 
-    if not is_embedder(folder):
-        raise EmbedderError(f"{folder} does not hold {', '.join(FILES)}", code="no_embedder")
     config = parse_json((folder / "config.json").read_bytes(), "config.json")
     if not isinstance(config, dict) or (config.get("model_type"), config.get("hidden_size")) != (
         "bert",

@@ -39,6 +39,7 @@ def make_recipe(
         "evaluations": composition.evaluations,
         "loss": composition.loss,
         "rank": composition.rank,
+        "tuning": composition.tuning.to_json() if composition.tuning else None,
         "arithmetic": composition.arithmetic,
         "versions": {"composer": composer.__version__} | {name: version(name) for name in PACKAGES},
     }

@@ -8,7 +8,9 @@ from composer.prompts import DEFAULT_TEMPLATE, check_template
 
 METHODS = ("auto", "deltas", "factors")
 OPTIMIZERS = ("auto", "probe", "cma", "ngopt", "cobyla", "random")
+ARMS = ("basic", "full")
 MOST_BUDGET = 2_000
+MOST_TUNE_STEPS = 500
 MOST_MODULES = 100
 
 
@@ -16,6 +18,9 @@ MOST_MODULES = 100
 class ComposeSettings:
     """budget: candidates evaluated by the search, never exceeded. bound: of each weight. penalty: on mean |w|.
     rank: of the result, raised where it would cost loss. max_modules: more than these are probed first and the best kept.
+    arms: what the result is compared with: "basic" is the base model, the best single module and the uniform mean; "full"
+    adds in-context learning, random modules and a LoRA tuned on the examples. tune_steps: at most so many steps of gradient
+    tuning after the search, stopped early by cross-validation; 0: none.
 
     Raises SettingsError for a value out of its range.
     """
@@ -30,6 +35,8 @@ class ComposeSettings:
     template: str = DEFAULT_TEMPLATE
     max_new_tokens: int = 32
     max_modules: int = 20
+    arms: str = "full"
+    tune_steps: int = 0
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, METHODS)
@@ -41,6 +48,8 @@ class ComposeSettings:
         _whole("rank", self.rank, 1, 512)
         _whole("max_new_tokens", self.max_new_tokens, 1, 512)
         _whole("max_modules", self.max_modules, 1, MOST_MODULES)
+        _one_of("arms", self.arms, ARMS)
+        _whole("tune_steps", self.tune_steps, 0, MOST_TUNE_STEPS)
         check_template(self.template)
 
 

@@ -16,6 +16,10 @@ HUB_QUOTA_GB       50        what the modules of one user or organisation may ta
 HUB_QUOTA_MODULES  1000      how many modules one user or organisation may have, likewise
 HUB_TOMBSTONE_DAYS 90        how long a deleted module can be restored, and nobody gets its name
 HUB_DISK_FLOOR     500       MB that stay free on the disk: with less, uploads are refused
+HUB_S3_BUCKET      -         keep files in this S3 bucket instead of HUB_DATA/files; credentials: AWS_ACCESS_KEY_ID,
+                             AWS_SECRET_ACCESS_KEY or the machine's role
+HUB_S3_ENDPOINT    -         address of an S3 that is not Amazon's; HUB_S3_REGION, HUB_S3_PREFIX (a folder in the bucket)
+HUB_S3_REDIRECT    1         downloads are sent to S3 with a signed address; 0: they pass through the hub
 SECRET_KEY         -         default: made once, kept in HUB_DATA/secret_key
 DATABASE_URL       -         default: the embedded PostgreSQL in HUB_DATA
 CELERY_BROKER_URL  -         default: a queue of files in HUB_DATA
@@ -115,6 +119,32 @@ def database(url: str, data: Path) -> dict[str, Any]:
     }
 
 
+def file_storage(bucket: str) -> dict[str, Any]:
+    """Django's storage for the blobs: a folder, or S3 by django-storages."""
+    if not bucket:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    endpoint = os.environ.get("HUB_S3_ENDPOINT", "").strip()
+    if endpoint and urlsplit(endpoint).scheme not in ("http", "https"):
+        raise ImproperlyConfigured(
+            f"HUB_S3_ENDPOINT={endpoint!r}: write an address such as https://s3.example.org"
+        )
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "endpoint_url": endpoint or None,
+            "region_name": os.environ.get("HUB_S3_REGION", "").strip() or None,
+            "location": os.environ.get("HUB_S3_PREFIX", "").strip().strip("/"),
+            "addressing_style": "path" if endpoint else "auto",
+            "signature_version": "s3v4",
+            "querystring_expire": 600,  # seconds that a signed address is good for
+            "file_overwrite": True,  # a name is the sha256 of its bytes
+            "max_memory_size": 8_000_000,  # bytes of a file read through the hub, then on disk
+            "default_acl": None,
+        },
+    }
+
+
 HUB_DATA = data_folder()
 HUB_PORT = env_int("HUB_PORT", 8000, 1, 65535)
 HUB_BIND = os.environ.get("HUB_BIND", "").strip() or "127.0.0.1"
@@ -129,6 +159,7 @@ HUB_QUOTA_BYTES = env_int("HUB_QUOTA_GB", 50, 1, 1_000_000) * 1_000_000_000
 HUB_QUOTA_MODULES = env_int("HUB_QUOTA_MODULES", 1000, 1, 10_000_000)
 HUB_TOMBSTONE_DAYS = env_int("HUB_TOMBSTONE_DAYS", 90, 1, 36_500)
 HUB_DISK_FLOOR = env_int("HUB_DISK_FLOOR", 500, 0, 10_000_000) * 1_000_000  # bytes
+HUB_S3_REDIRECT = env_bool("HUB_S3_REDIRECT", True)
 DEBUG = env_bool("HUB_DEBUG", False)
 SECRET_KEY = secret_key(HUB_DATA)
 
@@ -143,6 +174,7 @@ INSTALLED_APPS = [
     "hub.registry",
     "hub.hfapi",
     "hub.jobs",
+    "hub.exports",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -212,7 +244,7 @@ STATICFILES_DIRS = [ROOT / "static"]
 STATIC_HASHED = env_bool("HUB_STATIC_HASHED", not DEBUG)  # needs collectstatic, which runhub does
 MEDIA_ROOT = HUB_DATA / "files"  # content-addressed blobs
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": file_storage(os.environ.get("HUB_S3_BUCKET", "").strip()),
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if STATIC_HASHED

@@ -36,6 +36,7 @@ urlpatterns = [
     path("", include("hub.accounts.urls")),
     path("", include("hub.jobs.urls")),
     path("", include(site_urls)),
+    path("", include("hub.exports.urls")),
     path("", include(catchall_urls)),
 ]
 

@@ -1,9 +1,10 @@
 """Train the starter modules again, or modules of your own, by the recipe in tasks.json.
 
-    python starter/train.py --data DIR [--base DIR] [--only NAME ...] [--threads 2] [--out starter]
+    python starter/train.py [--data DIR] [--base DIR] [--only NAME ...] [--threads 2] [--out starter]
 
 --base: a base model folder; `make run` makes the default one, data/base-models/smollm2-135m-instruct
---data: a folder with <task>.jsonl files of rows {"input", "output", "split": "train" | "valid"}
+--data: a folder with <task>.jsonl files of rows {"input", "output", "split": "train" | "valid"}, for the tasks that
+        have a "task" in tasks.json; those with a "generator" get their rows from generators.py
 
 A module that has been trained already is left alone; delete its folder to train it again.
 """
@@ -30,8 +31,10 @@ from composer.examples import Example  # noqa: E402
 from composer.generate import RowResults, evaluate_rows  # noqa: E402
 from composer.prompts import instruction_template  # noqa: E402
 from composer.tune import TrainSettings, train_adapter  # noqa: E402
+from starter.generators import generated_rows  # noqa: E402
 
 VALID_ROWS = 50
+Rows = dict[str, list[Example]]
 
 
 def main() -> None:
@@ -39,7 +42,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--base", type=Path, default=default_base())
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--out", type=Path, default=HERE)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
@@ -59,9 +62,10 @@ def main() -> None:
     for task in tasks:
         if (arguments.out / task["name"] / "module.json").exists():
             continue
-        rows = arguments.data / f"{task['task']}.jsonl"
-        if not rows.exists():
-            print(f"{task['name']}: {rows} does not exist; skipped", file=sys.stderr)
+        try:
+            rows = rows_of(task, arguments.data)
+        except FileNotFoundError as error:
+            print(f"{task['name']}: {error}; skipped", file=sys.stderr)
             continue
         train_module(base, recipe, task, rows, arguments.out / task["name"])
 
@@ -71,13 +75,19 @@ def default_base() -> Path:
     return Path(os.environ.get("HUB_DATA") or HERE.parent / "data") / "base-models" / "smollm2-135m-instruct"
 
 
-def train_module(base: BaseModel, recipe: dict, task: dict, rows: Path, folder: Path) -> None:
+def rows_of(task: dict, data: Path | None) -> Rows:
+    """The rows of a task, made by its generator or read from `data`. Raises FileNotFoundError."""
+    if "generator" in task:
+        return generated_rows(task["generator"])
+    path = data and data / f"{task['task']}.jsonl"
+    if path is None or not path.exists():
+        raise FileNotFoundError(f"its rows, {task['task']}.jsonl, are not there (--data)")
+    return {split: read_split(path, task["instruction"], split) for split in ("train", "valid")}
+
+
+def train_module(base: BaseModel, recipe: dict, task: dict, rows: Rows, folder: Path) -> None:
     template = instruction_template(task["instruction"])
-    train, valid = (
-        read_split(rows, task["instruction"], "train"),
-        read_split(rows, task["instruction"], "valid"),
-    )
-    valid = valid[:VALID_ROWS]
+    train, valid = rows["train"], rows["valid"][:VALID_ROWS]
     settings = TrainSettings(
         rank=recipe["rank"],
         alpha=recipe["alpha"],
@@ -174,7 +184,8 @@ def write_metadata(
         before_loss=f"{before.loss:.2f}",
         after_loss=f"{after.loss:.2f}",
         template=template.replace("{input}", "<your input>").replace("{output}", "").rstrip(),
-        **{key: task[key] for key in ("summary", "task", "data_source", "data_licence", "steps")},
+        rows_name=task.get("generator") or task["task"],
+        **{key: task[key] for key in ("summary", "data_source", "data_licence", "steps")},
     )
     (folder / "README.md").write_text(card)
 
@@ -220,7 +231,7 @@ Rank {rank}, alpha {alpha}, on {targets}; {steps} steps of {batch_rows} rows, Ad
 
 ## Data
 
-`{task}` from {data_source}; {data_licence}. No row of the data is part of this module.
+`{rows_name}` from {data_source}; {data_licence}. No row of the data is part of this module.
 The weights are published under {license}, the licence of the base model.
 """
 

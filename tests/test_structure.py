@@ -22,10 +22,12 @@ APPS = {  # app -> apps of the hub it may import
     "accounts": set(),
     "registry": {"accounts"},
     "jobs": {"accounts", "registry"},
+    "exports": {"accounts", "registry", "jobs"},
     "hfapi": {"accounts", "registry"},
     "community": {"accounts", "registry"},
 }
-LOADS_TORCH = {"hub.jobs.runner", "hub.jobs.warm", "hub.jobs.publish"}  # imported inside the task's body only
+# Imported inside a task's body only.
+LOADS_TORCH = {"hub.jobs.runner", "hub.jobs.warm", "hub.jobs.publish", "hub.exports.runner"}
 HEAVY = {"torch", "transformers", "peft", "nevergrad", "accelerate", "safetensors.torch"}
 
 

@@ -119,7 +119,7 @@ def _module_facts(module: Module, snapshot: Snapshot) -> dict[str, Any]:
     }
     if revision.is_complete:
         found["safetensors"] = {
-            "parameters": {revision.dtype: revision.parameters},
+            "parameters": revision.parameters_by_dtype or {revision.dtype: revision.parameters},
             "total": revision.parameters,
         }
     return found

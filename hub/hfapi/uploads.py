@@ -12,7 +12,7 @@ from hub.hfapi.errors import HubError
 from hub.hfapi.models import Upload
 from hub.registry.models import Blob, Module
 
-KEPT = timedelta(days=14)  # without a commit
+KEPT = timedelta(days=1)  # without a commit; the garbage collection keeps their bytes as long
 
 
 def keep(user: User, received: Received, sha256: str) -> Blob:

@@ -26,15 +26,17 @@ def render(
         _comparison(result),
         "## What it is made of",
         "\n".join(
-            ["| module | revision | weight |", "|---|---|---:|"]
-            + [f"| {n} | `{c}` | {w:+.3f} |" for n, c, w in used]
+            ["| module | revision | weight | adds (nats) |", "|---|---|---:|---:|"]
+            + [f"| {n} | `{c}` | {w:+.3f} | {_added(result, n)} |" for n, c, w in used]
         ),
+        "What a module adds is how much the loss rises, on the rows measured, when its weight alone is set to zero.",
         f"Method `{result['method']}`, optimizer `{result['optimizer']}`, seed {job.seed}, budget {job.budget}; the sum was "
         f"compressed to rank {result['rank']}{_error(result)}. `recipe.json` has all that is needed to make it again.",
+        _tuning(result),
         "## Use it",
         _usage(job, name),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _front_matter(job: Job, revisions: Sequence[Revision]) -> str:
@@ -55,24 +57,43 @@ def _comparison(result: Mapping[str, Any]) -> str:
     if not arms:
         return "It was not compared with anything."
     n = arms[0]["n"]
-    where = (
-        f"{n} held-out rows"
-        if result["held_out"]
-        else f"the {n} examples themselves, so these figures flatter it"
-    )
+    where = {
+        "held_out": f"{n} held-out rows",
+        "leave_one_out": f"the {n} examples, each left out in turn: the search was run again without it",
+        "examples": f"the {n} examples themselves, so these figures flatter it",
+    }[result["measured_on"]]
     lines = [
         str(result["verdict"].get("text", "")).strip(),
         f"Measured on {where}; in brackets 95 % intervals.",
         "\n".join(
-            ["| | loss (nats per answer token) | exact match |", "|---|---:|---:|"]
+            ["| | loss (nats per answer token) | exact match | tokens per prompt |", "|---|---:|---:|---:|"]
             + [
                 f"| {arm['label']} | {_interval(arm['loss'], arm['loss_low'], arm['loss_high'], '.2f')} "
-                f"| {_interval(arm['exact_match'], arm['exact_low'], arm['exact_high'], '.0%')} |"
+                f"| {_interval(arm['exact_match'], arm['exact_low'], arm['exact_high'], '.0%')} "
+                f"| {arm['tokens']:.0f} |"
                 for arm in arms
             ]
         ),
     ]
     return "\n\n".join(line for line in lines if line)
+
+
+def _added(result: Mapping[str, Any], name: str) -> str:
+    part = next((part for part in result["contributions"] if part["name"] == name), None)
+    return "–" if part is None else _interval(part["gain"], part["low"], part["high"], "+.2f")
+
+
+def _tuning(result: Mapping[str, Any]) -> str:
+    tuning = result["tuning"]
+    if tuning is None:
+        return ""
+    before, after = tuning["curve"][0][1], min(loss for _, loss in tuning["curve"] if loss is not None)
+    if not tuning["saved"]:
+        return "Tuning it further on the examples was tried and dropped: examples left out were answered no better."
+    return (
+        f"It was then tuned on the examples for {tuning['steps']} steps of gradient descent, the number after which examples "
+        f"left out were answered best (loss {before:.2f} before, {after:.2f} after)."
+    )
 
 
 def _interval(value: float | None, low: float | None, high: float | None, form: str) -> str:

@@ -121,6 +121,33 @@ def arm_bars(arms: Sequence[Mapping[str, Any]], metric: str) -> list[ArmBar]:
 
 
 @dataclass(frozen=True, slots=True)
+class ContributionBar:
+    """What one module adds, as a dot with its interval on an axis that all share; zero: where nothing is added."""
+
+    part: Mapping[str, Any]
+    at: float
+    low: float | None
+    high: float | None
+    zero: float
+
+
+def contribution_bars(parts: Sequence[Mapping[str, Any]]) -> list[ContributionBar]:
+    """Positions in percent of the chart's width, from the lowest end of an interval (or 0) to the highest."""
+    ends = [0.0, *(part[key] for part in parts for key in ("gain", "low", "high") if part[key] is not None)]
+    low, high = min(ends), max(ends)
+
+    def place(value: float | None) -> float | None:
+        return None if value is None else round(1.5 + 97 * (value - low) / ((high - low) or 1.0), 2)
+
+    return [
+        ContributionBar(
+            part, place(part["gain"]) or 0.0, place(part["low"]), place(part["high"]), place(0.0) or 0.0
+        )
+        for part in parts
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class Strand:
     """One thread of the weave, from its module on the left to the composition on the right."""
 

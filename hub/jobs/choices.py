@@ -5,6 +5,10 @@ METHODS = {
     "deltas": "Deltas: the weighted sum of the modules' updates, exact",
     "factors": "Factors: as LoraHub published it",
 }
+COMPARE = {
+    "full": "Everything: also in-context learning, random modules and a LoRA tuned on the examples",
+    "basic": "The base model, the best single module and the uniform mean: faster",
+}
 OPTIMIZERS = {
     "auto": "Automatic: probe",
     "probe": "Probe: try each module alone, then search around the best few",

@@ -1,8 +1,8 @@
 """How long a request will take, from the pace of this hub's recent jobs on the same base model."""
 
 import statistics
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from hub.jobs.models import Job
 from hub.jobs.preflight import ComposeRequest
@@ -10,22 +10,56 @@ from hub.jobs.preflight import ComposeRequest
 RECENT = 20  # jobs looked at
 START_SECONDS = 5.0
 DEFAULT_PACE = 0.03  # seconds per combination and example: SmolLM2-135M on two cores
-DEFAULT_COMPARING = 4.0  # four arms; an answer is written once for what a batch of losses costs
+# The composer's own limits and costs, in units of one combination on one example.
+EXTRA_ROWS, CONTRIBUTION_ROWS, MODULES_KEPT, FOLDS, MOST_PAID = 100, 50, 6, 5, 40
+PROBES = 20  # modules tried alone, usually
+STEP = 4.0  # a step of training on one example: forward and backward, unpacked
+
+
+class Asked(Protocol):
+    """What a request and a job have in common."""
+
+    @property
+    def examples(self) -> Sequence[Any]: ...
+    @property
+    def holdout(self) -> Sequence[Any]: ...
+    @property
+    def budget(self) -> int: ...
+    @property
+    def compare(self) -> str: ...
+    @property
+    def tune_steps(self) -> int: ...
 
 
 def seconds_for(request: ComposeRequest) -> float:
     """An estimate for the whole of a job."""
     recent = _recent(request.base_model)
     pace = _median(recent, _seconds_per_example, DEFAULT_PACE)
-    rows = len(request.holdout) or len(request.examples)
-    return START_SECONDS + pace * (
-        request.budget * len(request.examples) + comparing(request.base_model) * rows
-    )
+    work = request.budget * len(request.examples) + _factor(recent) * after_search(request)
+    return START_SECONDS + pace * work
 
 
-def comparing(base_model: str) -> float:
-    """What comparing costs per row, in units of one combination on one example."""
-    return _median(_recent(base_model), _comparing, DEFAULT_COMPARING)
+def comparing(job: Job) -> float:
+    """What follows the search of a job costs, in units of one combination on one example, as measured on this hub."""
+    return _factor(_recent(job.base_model.model_id)) * after_search(job)
+
+
+def after_search(asked: Asked) -> float:
+    """The same by rule of thumb: the arms, what each module adds, leave-one-out without held-out rows, training."""
+    examples, full = len(asked.examples), asked.compare == "full"
+    rows = len(asked.holdout) or examples
+    folds = min(examples, FOLDS) if examples > 1 else 0
+    rounds = folds if not asked.holdout else 0  # of all arms
+    share = examples * (folds - 1) / folds if folds else examples  # searched on in a fold
+    work = 4.0 * rows + (1 + MODULES_KEPT) * min(rows, CONTRIBUTION_ROWS)
+    if full:
+        work += 3 * min(rows, EXTRA_ROWS)
+        work += STEP * asked.budget / 2 * (rounds * share if rounds else examples)
+    if rounds:
+        work += PROBES * examples + rounds * share * min(max(asked.budget - PROBES, 0), MOST_PAID)
+    if asked.tune_steps:
+        work += STEP * asked.tune_steps * (examples + folds * share * (2 if rounds else 1))
+    return work
 
 
 def _recent(base_model: str) -> list[Job]:
@@ -38,15 +72,18 @@ def _median(jobs: list[Job], measure: Callable[[Job], float | None], default: fl
     return statistics.median(values) if values else default
 
 
+def _factor(recent: list[Job]) -> float:
+    """How much more, or less, the comparison took than the rule says."""
+    return _median(recent, _measured_factor, 1.0)
+
+
 def _seconds_per_example(job: Job) -> float | None:
     timings: dict[str, Any] = (job.result or {}).get("timings", {})
     work = job.evaluations_done * len(job.examples)
     return timings["search"] / work if timings.get("search") and work else None
 
 
-def _comparing(job: Job) -> float | None:
+def _measured_factor(job: Job) -> float | None:
     timings: dict[str, Any] = (job.result or {}).get("timings", {})
     pace = _seconds_per_example(job)
-    if not pace or not timings.get("evaluate"):
-        return None
-    return timings["evaluate"] / (pace * (len(job.holdout) or len(job.examples)))
+    return timings["evaluate"] / (pace * after_search(job)) if pace and timings.get("evaluate") else None

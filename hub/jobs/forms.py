@@ -14,7 +14,7 @@ from composer.errors import ComposerError
 from composer.examples import MAX_FILE_BYTES, Example, parse_examples
 from composer.prompts import DEFAULT_TEMPLATE, instruction_template
 from hub.accounts.models import User
-from hub.jobs.choices import METHODS, OPTIMIZERS
+from hub.jobs.choices import COMPARE, METHODS, OPTIMIZERS
 from hub.jobs.errors import JobRefused
 from hub.jobs.models import Job
 from hub.jobs.preflight import AUTO, ComposeRequest, check_request, sentence_of
@@ -22,6 +22,7 @@ from hub.jobs.services import request_hash
 from hub.registry.models import BaseModel
 
 EMPTY_ROWS = 5
+NUMBERS = ("budget", "seed", "penalty", "bound", "rank", "tune_steps")
 VISIBILITY = (("public", "Public: everybody can find and use it"), ("private", "Private: only you"))
 CHOOSE = (("auto", "Choose for me"), ("picked", "I pick them"))
 # The request's field -> the form's field that shows what is wrong with it.
@@ -63,6 +64,15 @@ class ComposeForm(forms.Form):
     penalty = forms.FloatField(initial=0.05, required=False, help_text="Pull towards small weights.")
     bound = forms.FloatField(initial=1.5, required=False, help_text="Largest size of a weight.")
     rank = forms.IntegerField(initial=16, required=False, help_text="Rank of the new module.")
+    tune_steps = forms.IntegerField(
+        label="Tune afterwards",
+        initial=0,
+        required=False,
+        help_text="At most so many steps of gradient tuning, kept only if they help on examples left out. 0: none.",
+    )
+    compare = forms.ChoiceField(
+        label="Compare with", choices=list(COMPARE.items()), initial="full", required=False
+    )
     prompt_template = forms.CharField(
         label="Prompt template",
         required=False,
@@ -90,7 +100,7 @@ class ComposeForm(forms.Form):
         self.user = user
         self.compose_request: ComposeRequest | None = None
         self._kept: dict[str, str] = {}  # files, which a browser does not send again, as text
-        for name in ("budget", "seed", "rank"):
+        for name in ("budget", "seed", "rank", "tune_steps"):
             self.fields[name].widget.attrs["inputmode"] = "numeric"
         self.fields["penalty"].widget.attrs["step"] = self.fields["bound"].widget.attrs["step"] = "any"
 
@@ -121,7 +131,7 @@ class ComposeForm(forms.Form):
     @property
     def advanced_open(self) -> bool:
         """Whether something in the drawer differs from its default, or is wrong."""
-        names = ("method", "optimizer", "budget", "seed", "penalty", "bound", "rank", "prompt_template")
+        names = ("method", "optimizer", "prompt_template", "compare", *NUMBERS)
         changed = any(
             str(self[n].value() or "") not in ("", str(self.fields[n].initial or "")) for n in names
         )
@@ -152,7 +162,8 @@ class ComposeForm(forms.Form):
             or instruction_template(data["instruction"].replace("\r\n", "\n")),
             name=data["name"],
             private=data["visibility"] == "private",
-            **{n: data[n] for n in ("budget", "seed", "penalty", "bound", "rank") if data[n] is not None},
+            compare=data["compare"] or "full",
+            **{n: data[n] for n in NUMBERS if data[n] is not None},
         )
         try:
             check_request(self.user, request)
@@ -213,11 +224,22 @@ def _text_of(file: UploadedFile) -> str:
     return bytes(file.read()).decode("utf-8")
 
 
-def initial_from_job(job: Job) -> dict[str, Any]:
-    """The form as it was for this job, to change something and run it again."""
+def initial_from_job(job: Job, *, use: str = "") -> dict[str, Any]:
+    """The form as it was for this job, to change something and run it again.
+
+    use: an arm of its result to make instead: "uniform" (the same modules, equal weights: the first that a search tries,
+    so a budget of 1 is enough) or "composition" (without tuning).
+    """
     modules = [
         row.revision.module.full_name for row in job.modules.select_related("revision__module__namespace")
     ]
+    changes: dict[str, Any] = {}
+    if use == "composition":
+        changes = {"tune_steps": 0}
+    weights = _weights_of(job, "uniform") if use == "uniform" else []
+    if len(weights) == len(modules):
+        used = [name for name, weight in zip(modules, weights, strict=True) if weight]
+        changes = {"choose": "picked", "modules": used, "budget": 1, "tune_steps": 0}
     return {
         "base_model": job.base_model.model_id,
         "examples_text": rows_as_text(job.examples),
@@ -229,8 +251,14 @@ def initial_from_job(job: Job) -> dict[str, Any]:
         "choose": "auto" if job.auto_select else "picked",
         "modules": [] if job.auto_select else modules,
         "visibility": "private" if job.private else "public",
-        **{n: getattr(job, n) for n in ("method", "optimizer", "budget", "seed", "penalty", "bound", "rank")},
-    }
+        **{n: getattr(job, n) for n in ("method", "optimizer", "compare", *NUMBERS)},
+    } | changes
+
+
+def _weights_of(job: Job, key: str) -> list[float]:
+    """An arm's weights of the job's modules, in their order; empty without such an arm."""
+    arms = (job.result or {}).get("arms", [])
+    return next((list(arm["weights"]) for arm in arms if arm["key"] == key), [])
 
 
 def rows_as_text(rows: Sequence[Mapping[str, str]]) -> str:

@@ -87,6 +87,8 @@ class Job(models.Model):
     bound = models.FloatField()
     penalty = models.FloatField()
     rank = models.PositiveIntegerField()
+    compare = models.CharField(max_length=16, default="full")  # one of composer.settings.ARMS
+    tune_steps = models.PositiveIntegerField(default=0)  # after the search, at most; 0: no tuning
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.CASCADE, related_name="jobs")
     name = models.CharField(max_length=96, blank=True)
     private = models.BooleanField(default=False)

@@ -8,7 +8,7 @@ from typing import Any
 from composer.errors import ComposerError
 from composer.examples import Example, check_examples
 from composer.prompts import DEFAULT_TEMPLATE, check_template
-from composer.settings import METHODS, MOST_BUDGET, OPTIMIZERS
+from composer.settings import ARMS, METHODS, MOST_BUDGET, MOST_TUNE_STEPS, OPTIMIZERS
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
 from hub.jobs.errors import JobRefused
@@ -25,6 +25,7 @@ BOUND = (0.1, 10.0)
 PENALTY = (0.0, 10.0)
 RANK = (1, 128)
 SEED = (0, 2**32 - 1)
+TUNE_STEPS = (0, MOST_TUNE_STEPS)
 AUTO = "auto"
 
 
@@ -43,6 +44,8 @@ class ComposeRequest:
     bound: float = 1.5
     penalty: float = 0.05
     rank: int = 16
+    compare: str = "full"
+    tune_steps: int = 0
     prompt_template: str = DEFAULT_TEMPLATE
     name: str = ""
     private: bool = False
@@ -197,12 +200,19 @@ def _check_settings(request: ComposeRequest, note: Note) -> None:
             "unknown_optimizer",
             f"The optimizer {_quote(request.optimizer)} is not one of {_list(OPTIMIZERS)}.",
         )
+    if request.compare not in ARMS:
+        note(
+            "compare",
+            "unknown_compare",
+            f"The comparison {_quote(request.compare)} is not one of {_list(ARMS)}.",
+        )
     ranges: tuple[tuple[str, float, tuple[float, float], str], ...] = (
         ("budget", request.budget, BUDGET, "combinations to try"),
         ("seed", request.seed, SEED, ""),
         ("bound", request.bound, BOUND, "largest size of a weight"),
         ("penalty", request.penalty, PENALTY, "weight of the penalty"),
         ("rank", request.rank, RANK, "rank of the result"),
+        ("tune_steps", request.tune_steps, TUNE_STEPS, "steps of tuning afterwards"),
     )
     for field_name, value, (low, high), meaning in ranges:
         if not math.isfinite(value) or not low <= value <= high:

@@ -101,8 +101,7 @@ class JobProgress:
         pace = self._seconds_per_evaluation
         if pace is None:
             return None
-        rows = len(job.holdout) or len(job.examples)
-        after = pace * comparing(job.base_model.model_id) * rows / len(job.examples)
+        after = pace * comparing(job) / len(job.examples)
         since = (timezone.now() - self.generations[-1].created_at).total_seconds()
         remaining = max(job.budget - self.generations[-1].evaluations, 0)
         return max(pace * remaining + after - since, 1.0)

@@ -20,6 +20,11 @@ HARM = "worse_than_base"
 PRIVATE_PARENT = "private_module"
 GATED_PARENT = "gated_module"
 ANSWERS_KEPT = 50  # rows whose answers stay with the job
+MEASURED_ON = {
+    "held_out": "Held-out rows of its task",
+    "leave_one_out": "Leave-one-out over its examples",
+    "examples": "The examples it was composed from",
+}
 TASK_TYPES = {"seq2seq": "SEQ_2_SEQ_LM"}
 
 
@@ -70,7 +75,7 @@ def build_result(job: Job, revisions: Sequence[Revision], composition: Compositi
     """What the page and the API show of a composition, as plain JSON without infinities."""
     arms = [arm.to_json() | {"answers": arm.answers[:ANSWERS_KEPT]} for arm in composition.arms]
     because = []
-    if _is_harm(arms):
+    if _is_harm(arms, composition.saved):
         because.append(HARM)
     if any(r.module.is_private for r, w in zip(revisions, composition.weights, strict=True) if w != 0):
         because.append(PRIVATE_PARENT)
@@ -89,7 +94,12 @@ def build_result(job: Job, revisions: Sequence[Revision], composition: Compositi
         "compression_error": composition.compression_error,
         "loss_after_compression": composition.loss_after_compression,
         "held_out": composition.held_out,
+        "measured_on": composition.measured_on,
+        "validation_evaluations": composition.validation_evaluations,
+        "saved": composition.saved,
+        "tuning": composition.tuning.to_json() if composition.tuning else None,
         "arms": arms,
+        "contributions": [part.to_json() for part in composition.contributions],
         "verdict": composition.verdict,
         "private_because": because,
         "timings": composition.timings,
@@ -98,10 +108,10 @@ def build_result(job: Job, revisions: Sequence[Revision], composition: Compositi
     return {key: _plain(value) for key, value in plain.items()}
 
 
-def _is_harm(arms: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the composition's loss on the rows measured is above the base model's."""
+def _is_harm(arms: Sequence[Mapping[str, Any]], saved: str) -> bool:
+    """Whether the loss of what is saved, on the rows measured, is above the base model's."""
     by_key = {arm["key"]: arm for arm in arms}
-    base, composed = by_key.get("base"), by_key.get("composition")
+    base, composed = by_key.get("base"), by_key.get(saved)
     return bool(base and composed and not composed["loss"] <= base["loss"])
 
 
@@ -156,15 +166,15 @@ def _count(number: int, noun: str) -> str:
 
 def _evaluations(job: Job, result: Mapping[str, Any]) -> list[EvaluationData]:
     arms = {arm["key"]: arm for arm in result["arms"]}
-    composed, base = arms.get("composition"), arms.get("base")
+    composed, base = arms.get(result["saved"]), arms.get("base")
     if composed is None or composed["n"] == 0:
         return []
-    name = "Held-out rows of its task" if result["held_out"] else "The examples it was composed from"
+    name = MEASURED_ON[result["measured_on"]]
     rows = []
     for metric, low, high in (("loss", "loss_low", "loss_high"), ("exact_match", "exact_low", "exact_high")):
         if composed.get(metric) is None:
             continue
-        details = {"job": job.pk, "held_out": result["held_out"]}
+        details = {"job": job.pk, "held_out": result["held_out"], "measured_on": result["measured_on"]}
         if base is not None and base.get(metric) is not None:
             details["baseline"] = base[metric]
         rows.append(

@@ -13,8 +13,9 @@ from django.conf import settings
 from django.db import Error as DatabaseFailure
 
 from composer.adapters import Adapter, load_adapter
+from composer.base_model import BaseModel as LoadedModel
 from composer.checkpoint import Generation
-from composer.compose import ComposeSettings, Composition, Progress, compose
+from composer.compose import AdapterSource, ComposeSettings, Composition, Progress, compose
 from composer.errors import ComposerError, SearchStopped, SettingsError
 from composer.examples import Example, examples_from_rows
 from hub.jobs import outcome, warm
@@ -75,10 +76,10 @@ def _run(lease: Lease, heartbeat: Heartbeat) -> None:
     job = Job.objects.select_related("base_model", "owner", "namespace").get(pk=lease.job_id)
     watch = _Watch(lease, heartbeat, deadline=time.monotonic() + settings.JOB_SECONDS)
     examples = examples_from_rows(job.examples)
-    revisions = _revisions(job, lease, examples)
-    adapters = _load_adapters(revisions, watch)
+    revisions = _revisions(job, lease, examples, watch)
     outcome.report(lease, stage=Job.Stage.LOAD, message=f"loading {job.base_model.model_id}")
     base = warm.base_model(job.base_model)
+    adapters = [_adapter(revision, base) for revision in revisions]
 
     def run(history: Sequence[Generation]) -> Composition:
         return compose(
@@ -104,10 +105,11 @@ def _run(lease: Lease, heartbeat: Heartbeat) -> None:
     publish_composition(lease, job=job, revisions=revisions, composition=composition)
 
 
-def _revisions(job: Job, lease: Lease, examples: Sequence[Example]) -> list[Revision]:
+def _revisions(job: Job, lease: Lease, examples: Sequence[Example], watch: "_Watch") -> list[Revision]:
     """The revisions that take part, in their order; chosen now if the job asks for it and nobody has chosen yet."""
     if job.auto_select and not job.modules.exists():
-        found = candidates_for(job.base_model, job.owner, examples)
+        candidates = candidates_for(job.base_model, job.owner, examples)
+        found = [revision for revision in candidates if _is_readable(revision, watch)]
         if not found:
             raise RegistryError(
                 "no_modules",
@@ -118,21 +120,33 @@ def _revisions(job: Job, lease: Lease, examples: Sequence[Example]) -> list[Revi
     return [row.revision for row in rows]
 
 
-def _load_adapters(revisions: Sequence[Revision], watch: "_Watch") -> list[Adapter]:
-    adapters = []
-    for revision in revisions:
-        watch.check()
-        name = revision.module.full_name
+def _is_readable(revision: Revision, watch: "_Watch") -> bool:
+    """Whether the stored files are whole: a module that nobody picked must not fail a job."""
+    watch.check()
+    try:
+        materialize(revision)
+    except FileCorrupt as error:
+        log.error("job %s: %s is left out: %s", watch.lease.job_id, revision.module.full_name, error)
+        return False
+    return True
+
+
+def _adapter(revision: Revision, base: LoadedModel) -> AdapterSource:
+    """The revision's adapter, to be read when it is needed: of 200 candidates only some are ever in memory at once."""
+    name = revision.module.full_name
+
+    def load() -> Adapter:
         try:
             folder = materialize(revision)
         except FileCorrupt as error:
-            log.error("job %s: %s: %s", watch.lease.job_id, name, error)
+            log.error("%s: %s", name, error)
             sentence = (
                 f"A stored file of {name} is damaged. Leave this module out; its owner can upload it again."
             )
             raise RegistryError("file_corrupt", sentence) from error
-        adapters.append(load_adapter(folder, name=name))
-    return adapters
+        return load_adapter(folder, name=name, base=base)
+
+    return AdapterSource(name, load)
 
 
 def _settings(job: Job) -> ComposeSettings:
@@ -145,6 +159,8 @@ def _settings(job: Job) -> ComposeSettings:
         penalty=job.penalty,
         rank=job.rank,
         template=job.prompt_template,
+        arms=job.compare,
+        tune_steps=job.tune_steps,
     )
 
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from composer.examples import Example
 from composer.prompts import DEFAULT_TEMPLATE
-from composer.settings import METHODS, OPTIMIZERS
+from composer.settings import ARMS, METHODS, OPTIMIZERS
 from hub.jobs.models import Job
 from hub.jobs.preflight import (
     AUTO,
@@ -18,6 +18,7 @@ from hub.jobs.preflight import (
     MAX_MODULES,
     PENALTY,
     RANK,
+    TUNE_STEPS,
     ComposeRequest,
 )
 from hub.jobs.progress import JobProgress
@@ -71,6 +72,16 @@ class JobRequestSerializer(serializers.Serializer[Any]):
         default=0.05, help_text=f"Weight of the penalty, {PENALTY[0]} to {PENALTY[1]}."
     )
     rank = serializers.IntegerField(default=16, help_text=f"Rank of the result, {RANK[0]} to {RANK[1]}.")
+    compare = serializers.CharField(
+        default="full",
+        help_text=f"What to compare the result with, one of {', '.join(ARMS)}; full adds in-context learning, random "
+        "modules and a LoRA tuned on the examples.",
+    )
+    tune_steps = serializers.IntegerField(
+        default=0,
+        help_text=f"Steps of gradient tuning after the search, {TUNE_STEPS[0]} to {TUNE_STEPS[1]} at most; stopped early, "
+        "and kept only if examples left out are answered better.",
+    )
     prompt_template = serializers.CharField(
         default=DEFAULT_TEMPLATE,
         trim_whitespace=False,
@@ -153,6 +164,37 @@ class JobSerializer(serializers.Serializer[Any]):
         }
 
 
+class ArmSerializer(serializers.Serializer[Any]):
+    """One way to answer, measured on the same rows as the others; intervals of 95 %."""
+
+    key = serializers.CharField(
+        help_text="base, in_context, best_single, uniform, placebo, tuned_lora, composition or tuned."
+    )
+    label = serializers.CharField()  # type: ignore[assignment]  # a field named as an option of fields
+    loss = serializers.FloatField(allow_null=True, help_text="Nats per answer token.")
+    loss_low = serializers.FloatField(allow_null=True)
+    loss_high = serializers.FloatField(allow_null=True)
+    exact_match = serializers.FloatField(help_text="Share of right answers.")
+    exact_low = serializers.FloatField()
+    exact_high = serializers.FloatField()
+    n = serializers.IntegerField(help_text="Rows.")
+    tokens = serializers.FloatField(allow_null=True, help_text="Of the prompt, mean over the rows.")
+    weights = serializers.ListField(child=serializers.FloatField())
+    details = serializers.DictField()
+    answers = serializers.ListField(child=serializers.DictField())
+
+
+class ContributionSerializer(serializers.Serializer[Any]):
+    """What one module adds: how much the loss rises when its weight alone is zero, in nats per answer token."""
+
+    name = serializers.CharField()
+    weight = serializers.FloatField()
+    gain = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+    n = serializers.IntegerField()
+
+
 class JobDetailSerializer(JobSerializer):
     """A whole job: progress while it runs, arms and result when it has succeeded."""
 
@@ -162,6 +204,8 @@ class JobDetailSerializer(JobSerializer):
     bound = serializers.FloatField()
     penalty = serializers.FloatField()
     rank = serializers.IntegerField()
+    compare = serializers.CharField()
+    tune_steps = serializers.IntegerField()
     prompt_template = serializers.CharField()
     visibility = serializers.SerializerMethodField()
     attempts = serializers.IntegerField()
@@ -169,6 +213,7 @@ class JobDetailSerializer(JobSerializer):
     progress = serializers.SerializerMethodField()
     weights = serializers.SerializerMethodField()
     arms = serializers.SerializerMethodField()
+    contributions = serializers.SerializerMethodField()
     result = serializers.JSONField(allow_null=True)
 
     def __init__(self, instance: Job | None = None, **kwargs: Any) -> None:
@@ -207,9 +252,13 @@ class JobDetailSerializer(JobSerializer):
             for m, w in zip(self.state.modules, weights, strict=False)
         ]
 
-    @extend_schema_field({"type": "array", "items": {"type": "object"}})
+    @extend_schema_field(ArmSerializer(many=True))
     def get_arms(self, job: Job) -> list[Any]:
         return list((job.result or {}).get("arms", []))
+
+    @extend_schema_field(ContributionSerializer(many=True))
+    def get_contributions(self, job: Job) -> list[Any]:
+        return list((job.result or {}).get("contributions", []))
 
 
 class CandidateSerializer(serializers.Serializer[Any]):

@@ -57,6 +57,8 @@ def submit_job(*, owner: User, request: ComposeRequest, idempotency_key: str | N
                 bound=request.bound,
                 penalty=request.penalty,
                 rank=request.rank,
+                compare=request.compare,
+                tune_steps=request.tune_steps,
                 namespace=checked.namespace,
                 name=request.name,
                 private=request.private,

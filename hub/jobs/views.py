@@ -114,7 +114,7 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
     if request.GET.get("job", "").isdecimal():
         job = _mine(request).filter(pk=int(request.GET["job"][:18])).first()
         if job is not None:
-            initial |= initial_from_job(job)
+            initial |= initial_from_job(job, use=request.GET.get("use", ""))
     if "example" in request.GET:
         initial |= sample_tasks.task(request.GET["example"])
     names = [name for name in request.GET.getlist("module") if name]
@@ -153,6 +153,8 @@ def _job_context(job: Job) -> dict[str, Any]:
     state = JobProgress(job)
     result = job.result or {}
     arms = result.get("arms", [])
+    by_key = {arm["key"]: arm for arm in arms}
+    verdict = result.get("verdict", {})
     return {
         "job": job,
         "state": state,
@@ -165,10 +167,14 @@ def _job_context(job: Job) -> dict[str, Any]:
                 charts.arm_bars(arms, "loss"), charts.arm_bars(arms, "exact_match"), strict=True
             )
         ],
-        "headline": _headline(result.get("verdict", {})),
+        "headline": _headline(verdict),
+        "mine": by_key.get(verdict.get("mine", "composition")),
+        "recommended": by_key.get(verdict.get("recommended", "composition")),
         "best_single": _best_single(state, arms),
-        "by_key": {arm["key"]: arm for arm in arms},
-        "samples": _samples(arms),
+        "contributions": charts.contribution_bars(_contributions(state, result)),
+        "in_context_prompt": in_context_prompt(job) if "in_context" in by_key else "",
+        "by_key": by_key,
+        "samples": _samples(arms, verdict.get("mine", "composition")),
     }
 
 
@@ -195,9 +201,26 @@ def _best_single(state: JobProgress, arms: list[dict[str, Any]]) -> Module | Non
     return best[0] if best else None
 
 
-def _samples(arms: list[dict[str, Any]], most: int = 6) -> list[dict[str, Any]]:
-    """Rows with the base model's answer beside the composition's."""
+def _contributions(state: JobProgress, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each module adds, with its row; parts of modules that are gone are left out."""
+    rows = dict(enumerate(state.modules))
+    return [
+        part | {"row": rows[part["module"]]}
+        for part in result.get("contributions", [])
+        if part["module"] in rows and part["gain"] is not None
+    ]
+
+
+def in_context_prompt(job: Job) -> str:
+    """The examples as the composer puts them before a row, with {input} where the row goes."""
+    opening = job.prompt_template.removesuffix("{output}")
+    shots = [opening.replace("{input}", row["input"]) + row["output"] for row in job.examples]
+    return "\n\n".join([*shots, opening.rstrip()])
+
+
+def _samples(arms: list[dict[str, Any]], mine: str, most: int = 6) -> list[dict[str, Any]]:
+    """Rows with the base model's answer beside that of the result."""
     by_key = {arm["key"]: arm.get("answers") or [] for arm in arms}
-    pairs = zip(by_key.get("base", []), by_key.get("composition", []), strict=False)
+    pairs = zip(by_key.get("base", []), by_key.get(mine, []), strict=False)
     rows = [{"input": c["input"], "expected": c["expected"], "base": b, "composition": c} for b, c in pairs]
     return rows[:most]

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from hub.registry.api import gates, names, usage, views
+from hub.registry.api import blobs, gates, names, usage, views
 from hub.registry.api.fit import FitView
 
 urlpatterns: list[URLPattern] = [
@@ -30,6 +30,8 @@ urlpatterns: list[URLPattern] = [
         names.YankView.as_view(),
         name="api-revision-yank",
     ),
+    path("blobs/<str:sha256>/", blobs.BlobView.as_view(), name="api-blob"),
+    path("cards/check/", blobs.CardCheckView.as_view(), name="api-card-check"),
     path("usage/", usage.UsageView.as_view(), name="api-usage"),
     path("base-models/", views.BaseModelListView.as_view(), name="api-base-models"),
 ]

@@ -1,6 +1,7 @@
 """Modules from folders on the server: adapter files, README.md, and a module.json with what the author says.
 
 module.json: {"name", "summary", "task", "tags", "languages", "license", "dataset", "prompt_template", "base_model",
+"samples": [{"input", "output"}],
 "evaluations": [{"name", "metric", "value", "n", "source"}]}; all but the folder itself may be missing.
 """
 
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from composer.errors import AdapterError
+from composer.examples import Example
 from composer.file_names import check_file_name
 from composer.strict_json import parse_json
 from hub.accounts.models import User
@@ -42,7 +44,9 @@ def load_folder(folder: Path, *, user: User, trusted: bool = False) -> tuple[Rev
     if module is not None and module.head is not None and _same(module.head, files):
         wanted = metadata.or_else(metadata_of(module))
         if wanted != metadata_of(module):
-            update_module(user=user, module=module, metadata=wanted, private=module.is_private)
+            update_module(
+                user=user, module=module, metadata=wanted, private=module.is_private, write_card=False
+            )
         return module.head, False
     revision = publish_revision(
         user=user,
@@ -68,6 +72,7 @@ def module_words(folder: Path) -> ModuleMetadata:
         dataset=_text(about, "dataset")[:200],
         prompt_template=_text(about, "prompt_template", strip=False),
         base_model=_text(about, "base_model"),
+        samples=_samples(about.get("samples")),
     )
 
 
@@ -161,6 +166,13 @@ def _texts(about: dict[str, Any], key: str) -> tuple[str, ...]:
     value = about.get(key)
     items: Iterable[Any] = value if isinstance(value, list) else []
     return tuple(dict.fromkeys(item.strip() for item in items if isinstance(item, str) and item.strip()))
+
+
+def _samples(rows: Any) -> tuple[Example, ...]:
+    """The rows that are {"input": text, "output": text}."""
+    items = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    texts = [(row.get("input"), row.get("output")) for row in items]
+    return tuple(Example(i, o) for i, o in texts if isinstance(i, str) and isinstance(o, str))
 
 
 def _number(value: Any) -> float | None:

@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
+from composer.errors import ExampleError
+from composer.examples import Example, parse_examples
 from hub.accounts.models import Namespace
 from hub.registry.models import BaseModel
 from hub.registry.services import ModuleMetadata, Problem, split_list
@@ -76,6 +78,16 @@ class MetadataForm(forms.Form):
         help_text="The text the module was trained with: <code>{input}</code> once, and <code>{output}</code> at the end.",
     )
 
+    samples = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=30_000,
+        label="Sample rows",
+        widget=forms.Textarea(attrs={"rows": 4, "class": "mono"}),
+        help_text="Up to 5 rows of the kind it was made for, one per line as <code>input =&gt; output</code> "
+        "or as JSON lines. The hub finds the module by them.",
+    )
+
     @property
     def base_models(self) -> list[str]:
         return list(BaseModel.objects.values_list("model_id", flat=True))
@@ -96,7 +108,16 @@ class MetadataForm(forms.Form):
             # Browsers send CR LF, a trailing line break is never meant
             prompt_template=data["prompt_template"].replace("\r\n", "\n").strip("\n"),
             base_model=data["base_model"],
+            samples=tuple(data["samples"]),
         )
+
+    def clean_samples(self) -> list[Example]:
+        text: str = self.cleaned_data["samples"]
+        try:
+            return parse_examples(text) if text.strip() else []
+        except ExampleError as error:
+            sentence = str(error)
+            raise forms.ValidationError(f"{sentence[:1].upper()}{sentence[1:]}.") from error
 
     def add_problems(self, problems: list[Problem]) -> None:
         for problem in problems:
@@ -110,7 +131,14 @@ class VisibilityForm(forms.Form):
 
 
 class EditForm(VisibilityForm, MetadataForm):
-    """Metadata and visibility of a module that is there."""
+    """Metadata, card and visibility of a module that is there."""
+
+    card = forms.CharField(
+        required=False,
+        max_length=200_000,
+        help_text="README.md in Markdown, without its header: that is written from the fields above.",
+        widget=forms.Textarea(attrs={"rows": 14, "class": "mono"}),
+    )
 
 
 class UploadForm(VisibilityForm, MetadataForm):

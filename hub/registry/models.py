@@ -11,6 +11,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
+from django.utils import timezone
 from pgvector.django import HnswIndex, VectorField
 
 from hub.accounts import policy
@@ -20,6 +21,7 @@ from hub.registry.access_models import ModuleAlias as ModuleAlias
 
 SHORT_COMMIT = 8  # hex digits shown to people
 VECTOR_SIZE = 384  # of the sentence model, composer.embed
+SKETCH_SIZE = 256  # composer.sketch
 
 
 class BaseModel(models.Model):
@@ -92,6 +94,9 @@ class Module(models.Model):
     license = models.CharField(max_length=64, blank=True)
     dataset = models.CharField(max_length=200, blank=True)
     prompt_template = models.TextField(blank=True)
+    samples = models.JSONField(
+        default=list, blank=True
+    )  # [{"input", "output"}], at most 5: rows it was made for
     downloads = models.PositiveIntegerField(default=0)
     head = models.ForeignKey("Revision", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     search_vector = SearchVectorField(null=True)
@@ -161,6 +166,19 @@ class ModuleVector(models.Model):
         return f"vector of module {self.module_id}"
 
 
+class SampleVector(models.Model):
+    """One of a module's sample rows as a vector of length 1; made and gone with the module's ModuleVector."""
+
+    module = models.ForeignKey(Module, on_delete=models.CASCADE, related_name="sample_vectors")
+    row = VectorField(dimensions=VECTOR_SIZE)
+
+    class Meta:
+        indexes = [HnswIndex(name="module_sample", fields=["row"], opclasses=["vector_cosine_ops"])]
+
+    def __str__(self) -> str:
+        return f"sample row of module {self.module_id}"
+
+
 class Revision(models.Model):
     """An immutable set of files of a module, and what they say. rank: the largest; size: bytes of the weights file.
 
@@ -185,6 +203,7 @@ class Revision(models.Model):
     targets = ArrayField(models.CharField(max_length=512), default=list, blank=True)
     parameters = models.BigIntegerField()
     dtype = models.CharField(max_length=8)
+    parameters_by_dtype = models.JSONField(default=dict)  # {"F32": 1024}, of the safetensors header
     size = models.BigIntegerField()
     composable = models.BooleanField()
     not_composable_reason = models.TextField(blank=True)
@@ -217,7 +236,7 @@ class Ref(models.Model):
     module = models.ForeignKey(Module, on_delete=models.CASCADE, related_name="refs")
     kind = models.CharField(max_length=6, choices=Kind)
     name = models.CharField(max_length=120)
-    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="refs")
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="refs")
     message = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -229,6 +248,26 @@ class Ref(models.Model):
         return f"{self.kind} {self.name}"
 
 
+class Sketch(models.Model):
+    """What a revision adds to its base model, as composer.sketch sees it: a direction (of length 1) and a length.
+
+    Made by a worker. direction: None if the revision adds nothing, or its sketch could not be made.
+    """
+
+    revision = models.OneToOneField(
+        Revision, on_delete=models.CASCADE, primary_key=True, related_name="sketch"
+    )
+    direction = VectorField(dimensions=SKETCH_SIZE, null=True)
+    length = models.FloatField(default=0.0)  # in the unit of the update's Frobenius norm
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [HnswIndex(name="revision_sketch", fields=["direction"], opclasses=["vector_cosine_ops"])]
+
+    def __str__(self) -> str:
+        return f"sketch of revision {self.revision_id}"
+
+
 class Blob(models.Model):
     """The bytes of a file, stored once under their sha256."""
 
@@ -236,6 +275,9 @@ class Blob(models.Model):
     size = models.BigIntegerField()
     git_sha1 = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
+    stored_at = models.DateTimeField(
+        default=timezone.now, db_index=True
+    )  # last time that an upload brought it
 
     def __str__(self) -> str:
         return self.sha256

@@ -64,6 +64,7 @@ def test_a_gate(page, alice, bob, charlie, sign_in, look, module):
     page.goto("/alice/opposites")
     look(page, "gated-module")
     page.get_by_role("link", name="Request access").click()
+    page.get_by_role("heading", name="Request access").wait_for()
     look(page, "gate-request")
     page.get_by_label("Message to the owner").fill("To compare it with ours.")
     page.get_by_role("button", name="Request access").click()
@@ -74,3 +75,24 @@ def test_a_gate(page, alice, bob, charlie, sign_in, look, module):
     page.get_by_role("button", name="Let in charlie").click()
     page.get_by_role("heading", name="Decided").wait_for()
     look(page, "gate-queue")
+
+
+def test_the_pages_of_an_owner(page, alice, sign_in, look, module):
+    from hub.registry.services import delete_module, move_module, yank_revision
+
+    module = move_module(user=alice, module=module, namespace=alice.namespace, name="antonyms")
+    yank_revision(user=alice, revision=module.head, reason="Trained on the rows that it is tested on.")
+    sign_in(page, alice)
+    for path, name in (
+        ("/alice/antonyms", "yanked"),
+        ("/alice/antonyms/edit", "edit"),
+        ("/alice/antonyms/log", "module-log"),
+        ("/settings/log/", "log"),
+    ):
+        page.goto(path)
+        look(page, name)
+    delete_module(user=alice, module=module)
+    page.goto("/settings/storage/")
+    look(page, "storage")
+    page.get_by_role("button", name="Restore alice/antonyms").click()
+    page.get_by_role("heading", name="antonyms").wait_for()

@@ -39,8 +39,10 @@ def nats(loss: float | None) -> str:
 
 
 @register.filter
-def signed(weight: float) -> str:
+def signed(weight: float | None) -> str:
     """With its sign; a true minus."""
+    if weight is None:
+        return "–"
     return f"{weight:+.2f}".replace("-", "−")
 
 

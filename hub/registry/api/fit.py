@@ -23,7 +23,7 @@ class FitView(RegistryView):
         responses={200: serializers.FitSerializer, **ERRORS},
     )
     def post(self, request: Request) -> Response:
-        """Which modules may help with these examples: at most 64, the likeliest first; a composition tries these."""
+        """Which modules may help with these examples: at most 200, the likeliest first; a composition tries these."""
         form = serializers.FitRequestSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         base_model = None

@@ -63,10 +63,15 @@ def detail(module: Module, revision: Revision, request: Request) -> dict[str, An
         "size": revision.size,
         "composable": revision.composable and module.base_model_id is not None,
         "prompt_template": module.prompt_template,
+        "samples": module.samples,
         "card": revision.card,
         "alpha": revision.alpha,
         "targets": revision.targets,
         "dtype": revision.dtype,
+        "safetensors": {
+            "parameters": revision.parameters_by_dtype or {revision.dtype: revision.parameters},
+            "total": revision.parameters,
+        },
         "not_composable_reason": revision.not_composable_reason,
         "files": [
             {"path": file.path, "size": file.blob.size, "sha256": file.blob.sha256, "url": root + file.path}

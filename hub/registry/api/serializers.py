@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from composer.errors import ExampleError
+from composer.examples import Example, parse_examples
 from hub.registry.models import BaseModel, Evaluation, Gate
 from hub.registry.services import ModuleMetadata, split_list
 
@@ -21,6 +23,29 @@ class WordsField(serializers.ListField):
     def to_internal_value(self, data: Any) -> list[str]:
         words: list[str] = super().to_internal_value([data] if isinstance(data, str) else data)
         return list(split_list(",".join(words)))
+
+
+class SampleSerializer(serializers.Serializer[Any]):
+    input = serializers.CharField(trim_whitespace=False, max_length=2000)
+    output = serializers.CharField(trim_whitespace=False, max_length=2000)
+
+
+class SamplesField(serializers.ListField):
+    """A list of rows; in a form their JSON, as one text or one a row."""
+
+    child = SampleSerializer()
+
+    def to_internal_value(self, data: Any) -> list[Example]:
+        texts = [data] if isinstance(data, str) else data
+        if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts):
+            if not (text := "\n".join(texts)).strip():
+                return []
+            try:
+                return parse_examples(text)
+            except ExampleError as error:
+                raise serializers.ValidationError(f"{error}.") from error
+        rows: list[dict[str, str]] = super().to_internal_value(data)
+        return [Example(**row) for row in rows]
 
 
 class BaseModelSerializer(serializers.ModelSerializer[BaseModel]):
@@ -99,10 +124,12 @@ class ModuleDetailSerializer(ModuleItemSerializer):
     """A module with the files of its newest revision."""
 
     prompt_template = serializers.CharField()
+    samples = SamplesField(help_text="Rows {input, output} of the kind it was made for.")
     card = serializers.CharField(help_text="README.md without its front matter, Markdown.")
     alpha = serializers.FloatField()
     targets = serializers.ListField(child=serializers.CharField())
     dtype = serializers.CharField()
+    safetensors = serializers.DictField(help_text='{"parameters": {"F32": 1024}, "total": 1024}')
     not_composable_reason = serializers.CharField()
     files = FileSerializer(many=True)
     revisions = RevisionSerializer(many=True)
@@ -127,6 +154,10 @@ class MetadataSerializer(serializers.Serializer[Any]):
         help_text="Text with {input} once and {output} at its end.",
     )
     base_model = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    samples = SamplesField(
+        required=False,
+        help_text="At most 5 rows {input, output} of the kind it was made for; JSON in a multipart form.",
+    )
 
     def metadata(self, present: ModuleMetadata | None = None) -> ModuleMetadata:
         """The validated values over the present ones."""
@@ -143,6 +174,7 @@ class MetadataSerializer(serializers.Serializer[Any]):
             .replace("\r\n", "\n")
             .strip("\n"),
             base_model=given.get("base_model", present.base_model),
+            samples=tuple(given.get("samples", present.samples)),
         )
 
 
@@ -208,7 +240,7 @@ class FitItemSerializer(ModuleItemSerializer):
     """A module that may help."""
 
     score = serializers.FloatField(
-        help_text="1: first by meaning and by words; 0: neither ranking knows it, it follows by downloads."
+        help_text="1: first by meaning, by sample rows and by words; 0: no ranking knows it, it follows by downloads."
     )
     similarity = serializers.FloatField(
         allow_null=True, help_text="Cosine of what the examples and the module are about; null if not known."

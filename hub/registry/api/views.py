@@ -149,6 +149,7 @@ class ModuleView(RegistryView):
             module=module,
             metadata=form.metadata(metadata_of(module)),
             private=form.is_private(module.is_private),
+            card=form.validated_data.get("card"),
         )
         given = form.validated_data
         if "gate" in given or "gate_text" in given:

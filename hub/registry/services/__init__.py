@@ -7,6 +7,7 @@ from hub.registry.services.candidates import Candidate, candidates_for, rank_mod
 from hub.registry.services.commits import Changes, commit_changes, create_draft
 from hub.registry.services.downloads import count_download
 from hub.registry.services.errors import Problem, PublishError, RegistryError
+from hub.registry.services.evaluation_data import EvaluationData
 from hub.registry.services.gates import (
     decide_access,
     request_access,
@@ -24,7 +25,7 @@ from hub.registry.services.modules import (
     update_module,
 )
 from hub.registry.services.names import is_free, move_module, restore_module
-from hub.registry.services.publish import EvaluationData, publish_revision
+from hub.registry.services.publish import publish_revision
 from hub.registry.services.refs import (
     find_file,
     find_module,

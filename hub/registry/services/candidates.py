@@ -15,7 +15,9 @@ from pgvector.django import CosineDistance
 
 from composer.adapter_files import CONFIG as CONFIG_FILE
 from composer.adapter_files import WEIGHTS
+from composer.embed import normalised
 from composer.examples import Example
+from composer.same_update import first_of_each
 from hub.registry.models import (
     VECTOR_SIZE,
     BaseModel,
@@ -24,20 +26,24 @@ from hub.registry.models import (
     ModuleQuerySet,
     ModuleVector,
     Revision,
+    SampleVector,
 )
 from hub.registry.services.search_index import CONFIG, plain
+from hub.registry.services.sketches import sketches_of
 from hub.registry.services.vectors import embedder
 
-MAX_CANDIDATES = 64
+MAX_CANDIDATES = (
+    200  # each is tried on one example at least; 64 left half of the right ones out (benchmarks/selection.py)
+)
 MAX_WORDS = 24
-DEPTH = 640  # places of each ranking that count; copies of a module may take many of them
+DEPTH = 1000  # places of each ranking that count; copies of a module may take many of them
 FUSION = 10  # the constant of reciprocal rank fusion: what a place is worth falls to half in so many places
-WORDS_SHARE = 0.2  # of the score; the rest is the meaning's, which is the better guide
+ABOUT_SHARE, SAMPLES_SHARE, WORDS_SHARE = 0.5, 0.3, 0.2  # of the score: meaning is the better guide
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """score: 1 for a module that both rankings put first, 0 for one that neither knows. similarity: the cosine of what the
+    """score: 1 for a module that all rankings put first, 0 for one that none knows. similarity: the cosine of what the
     examples and the module are about, None without a vector."""
 
     revision: Revision
@@ -46,7 +52,7 @@ class Candidate:
 
 
 def candidates_for(base_model: BaseModel, user: Any, examples: Sequence[Example]) -> list[Revision]:
-    """Newest revisions of composable modules of this base model that the user may download: at most 64, likeliest first."""
+    """Newest revisions of composable modules of this base model that the user may download: at most 200, likeliest first."""
     return [candidate.revision for candidate in rank_modules(base_model, user, examples)]
 
 
@@ -55,19 +61,28 @@ def rank_modules(
 ) -> list[Candidate]:
     """The candidates with their scores, the likeliest first; the rest of the `most` by downloads.
 
-    Two rankings, by meaning (vectors) and by common words, are fused by reciprocal ranks (Cormack et al., SIGIR 2009). A hub
-    without a sentence model, and modules without a vector yet, are ranked by words alone. Of modules with the same files only
-    the likeliest is taken, and the more that say the same are taken, the less the next of them counts: what a module says is
-    not always what helps, so the others get their places too.
+    Three rankings, by the meaning of what a module says, by its sample rows, and by common words, are fused by reciprocal
+    ranks (Cormack et al., SIGIR 2009). A hub without a sentence model, and modules without a vector yet, are ranked by words
+    alone.
+    Of modules with the same files, or that add nearly the same to the base model, only the likeliest is taken. And the more
+    that say the same are taken, the less the next of them counts: what a module says is not always what helps, so the others
+    get their places too.
     """
     rows = Module.objects.downloadable_by(user).filter(
         base_model=base_model, head__composable=True, head__yanked_at=None
     )
     words = telling_words(examples)
-    likeness = _by_meaning(rows, examples)
+    likeness, rows_likeness = _by_meaning(rows, examples)
     by_words = _by_words(rows, words)
     order = {pk: place for place, pk in enumerate(by_words)}
-    scores = fused([(places(likeness), 1 - WORDS_SHARE), (order, WORDS_SHARE)])
+    scores = fused(
+        [
+            (places(likeness), ABOUT_SHARE),
+            # A module without sample rows is not behind for it.
+            (places(likeness) | places(rows_likeness), SAMPLES_SHARE),
+            (order, WORDS_SHARE),
+        ]
+    )
     best = _without_copies(sorted(scores, key=lambda pk: (-scores[pk], order.get(pk, DEPTH), pk)))
     best = _spread(best, scores, most)
     if len(best) < most:
@@ -125,21 +140,36 @@ def _spread(pks: Sequence[int], scores: Mapping[int, float], most: int) -> list[
     return [pks[i] for i in sorted(taken)]
 
 
-def _by_meaning(rows: ModuleQuerySet, examples: Sequence[Example]) -> dict[int, float]:
-    """Module -> cosine of the examples and what it is about, the likest first; empty without a sentence model."""
+def _by_meaning(
+    rows: ModuleQuerySet, examples: Sequence[Example]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Module -> cosine of the examples and what it says it is about; module -> cosine of the mean example and the likest of
+    its sample rows. Both the likest first, and empty without a sentence model."""
     if not ModuleVector.objects.exists():
-        return {}
+        return {}, {}
     model = embedder()
     if model is None:
-        return {}
-    distance = CosineDistance("vector__about", model.embed_examples(examples))
-    near = rows.filter(vector__isnull=False).annotate(distance=distance).order_by("distance")
+        return {}, {}
+    vectors = model.embed_rows(examples)
+    about = CosineDistance("vector__about", model.embed_task(examples, vectors))
+    sample = CosineDistance("row", normalised(vectors.mean(axis=0)))
+    near = rows.filter(vector__isnull=False).annotate(distance=about).order_by("distance")
+    samples = SampleVector.objects.filter(module__in=rows).annotate(distance=sample).order_by("distance")
     with transaction.atomic(), connection.cursor() as cursor:
         # The index looks on until enough modules of this base model that the user may see are found (pgvector >= 0.8).
         cursor.execute(f"SET LOCAL hnsw.ef_search = {DEPTH}")
         cursor.execute("SET LOCAL hnsw.iterative_scan = relaxed_order")
         found = list(near.values_list("pk", "distance")[:DEPTH])
-    return {pk: 1 - float(distance) for pk, distance in sorted(found, key=lambda row: (row[1], row[0]))}
+        found_rows = list(samples.values_list("module_id", "distance")[:DEPTH])
+    return _nearest(found), _nearest(found_rows)
+
+
+def _nearest(found: Iterable[tuple[int, float]]) -> dict[int, float]:
+    """Module -> the largest of its cosines, the largest first."""
+    cosines: dict[int, float] = {}
+    for pk, distance in sorted(found, key=lambda row: (row[1], row[0])):
+        cosines.setdefault(pk, 1 - float(distance))
+    return cosines
 
 
 def _by_words(rows: ModuleQuerySet, words: Sequence[str]) -> list[int]:
@@ -155,7 +185,7 @@ def _by_words(rows: ModuleQuerySet, words: Sequence[str]) -> list[int]:
 
 
 def _without_copies(pks: Sequence[int]) -> list[int]:
-    """The modules without those whose config and weights are, byte for byte, those of one before."""
+    """The modules without those that add what one before them adds: the same bytes, or nearly the same update."""
     files = File.objects.filter(
         path__in=(CONFIG_FILE, WEIGHTS), revision__module__in=pks, revision=F("revision__module__head")
     )
@@ -170,7 +200,9 @@ def _without_copies(pks: Sequence[int]) -> list[int]:
             continue
         seen.add(content)
         kept.append(pk)
-    return kept
+    heads = dict(Module.objects.filter(pk__in=kept).values_list("pk", "head_id"))
+    sketches = sketches_of(list(heads.values()))
+    return [kept[i] for i in first_of_each([sketches.get(heads[pk]) for pk in kept])]
 
 
 def telling_words(examples: Sequence[Example]) -> list[str]:

@@ -1,6 +1,6 @@
 """What is checked of an upload before anything is stored: names and sizes of its files, then what is in them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from composer.file_names import (
 )
 from hub.registry.models import BaseModel
 from hub.registry.services.base_models import find_base_model, require_fit
+from hub.registry.services.card_header import claimed_evaluations
 from hub.registry.services.errors import Problem, PublishError
+from hub.registry.services.evaluation_data import EvaluationData
 from hub.registry.services.metadata import BASE_MODEL_RE, ModuleMetadata, read_card
 
 CARD = "README.md"
@@ -36,6 +38,7 @@ class Checked:
     base_model: BaseModel | None
     label: str
     card: str
+    claimed: Sequence[EvaluationData] = ()  # what the card's model-index says
 
 
 def file_problems(files: Mapping[str, Path]) -> list[Problem]:
@@ -91,7 +94,8 @@ def check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
         info = inspect_adapter(folder)
     except AdapterError as error:
         raise PublishError(error.code, str(error), "files") from error
-    card, said = read_card_file(folder / CARD)
+    text = card_text(folder / CARD)
+    card, said = read_card(text)
     configured = info.config.base_model
     # A path on the author's disk names no base model.
     said = replace(
@@ -107,19 +111,18 @@ def check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
             require_fit(info, base_model)
         except AdapterError as error:
             raise PublishError(error.code, str(error), "files") from error
-    return Checked(
-        info, metadata, base_model, base_model.model_id if base_model else metadata.base_model, card
-    )
+    label = base_model.model_id if base_model else metadata.base_model
+    return Checked(info, metadata, base_model, label, card, claimed_evaluations(text))
 
 
-def read_card_file(path: Path) -> tuple[str, ModuleMetadata]:
-    """(the card without its front matter, what the front matter says). Raises PublishError if it is no text."""
+def card_text(path: Path) -> str:
+    """The README.md, "" if there is none. Raises PublishError if it is no text."""
     if not path.is_file():
-        return "", ModuleMetadata()
+        return ""
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
         raise PublishError("bad_text", f"{CARD} is not UTF-8 text.", "files") from None
     if "\0" in text:
         raise PublishError("bad_text", f"{CARD} has a NUL character.", "files")
-    return read_card(text.removeprefix("\ufeff"))
+    return text.removeprefix("\ufeff")

@@ -19,17 +19,11 @@ from django.db import IntegrityError, transaction
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
 from hub.registry.models import BaseModel, Blob, File, Module, Ref, Revision
-from hub.registry.services.checks import (
-    CARD,
-    Checked,
-    check_files,
-    file_problems,
-    is_complete,
-    read_card_file,
-)
+from hub.registry.services.checks import CARD, Checked, card_text, check_files, file_problems, is_complete
 from hub.registry.services.errors import Problem, PublishError, RegistryError
+from hub.registry.services.evaluation_data import add_evaluations
 from hub.registry.services.log import note
-from hub.registry.services.metadata import ModuleMetadata
+from hub.registry.services.metadata import ModuleMetadata, read_card
 from hub.registry.services.modules import metadata_of, require_write
 from hub.registry.services.names import why_taken
 from hub.registry.services.publish import commit_id, new_revision, set_head
@@ -162,7 +156,7 @@ def _checked(
     with _linked(files) as folder:
         if problems := file_problems({path: folder / path for path in files}):
             raise PublishError.of(problems)
-        card, said = read_card_file(folder / CARD)
+        card, said = read_card(card_text(folder / CARD))
         # The card speaks for itself when it is new; else what was last said about the module stays.
         known = metadata_of(module) if module.head_id is not None else ModuleMetadata()
         old_card = before.files.filter(path=CARD).values_list("blob_id", flat=True).first()
@@ -198,6 +192,7 @@ def _write(
         revision = new_revision(
             locked, user, checked, title, blobs, parent=before, number=newest + 1, description=text
         )
+        add_evaluations(revision, checked.claimed)
         if branch == MAIN:
             set_head(locked, revision, checked)
     else:

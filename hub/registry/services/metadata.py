@@ -1,18 +1,20 @@
 """What an author says about a module, checked; and what can be read from the card's front matter instead."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import yaml
 
-from composer.errors import ComposerError
+from composer.errors import ComposerError, ExampleError
+from composer.examples import Example, check_examples
 from composer.prompts import check_template
 from hub.registry.services.errors import Problem
 
 LIMITS = {"summary": 200, "task": 64, "license": 64, "dataset": 200, "base_model": 200}
-MAX_TAGS, MAX_LANGUAGES = 20, 20
+MAX_TAGS, MAX_LANGUAGES, MAX_SAMPLES = 20, 20, 5
+MAX_SAMPLE = 2_000  # characters of an input or output of a sample row
 MAX_FRONT_MATTER = 64 * 1024  # characters
 TAG_RE = re.compile(r"[\w][\w.:+#\- ]{0,39}")
 LANGUAGE_RE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
@@ -31,6 +33,12 @@ class ModuleMetadata:
     dataset: str = ""
     prompt_template: str = ""
     base_model: str = ""
+    samples: tuple[Example, ...] = ()  # a few rows of the kind it was made for
+
+    @property
+    def sample_rows(self) -> list[dict[str, str]]:
+        """The sample rows as they are stored and shown."""
+        return [{"input": row.input, "output": row.output} for row in self.samples]
 
     def or_else(self, other: "ModuleMetadata") -> "ModuleMetadata":
         """This, with what is empty taken from the other."""
@@ -80,17 +88,39 @@ def metadata_problems(metadata: ModuleMetadata) -> list[Problem]:
         except ComposerError as error:
             text = str(error)
             note("prompt_template", f"{text[:1].upper()}{text[1:]}.")
+    if wrong := _samples_problem(metadata.samples):
+        note("samples", wrong)
     return problems
 
 
-def read_card(text: str) -> tuple[str, ModuleMetadata]:
-    """A README.md as (the card without its front matter, what the front matter says). Bad front matter says nothing."""
-    match = re.match(r"---\r?\n(.*?)\r?\n---[ \t]*(\r?\n|$)", text[: MAX_FRONT_MATTER + 8], re.DOTALL)
-    if not match:
-        return text, ModuleMetadata()
-    card = text[match.end() :].lstrip("\n")
+def _samples_problem(samples: Sequence[Example]) -> str:
+    """What is wrong with the sample rows, as a sentence; empty if nothing is."""
+    if not samples:
+        return ""
+    if len(samples) > MAX_SAMPLES:
+        return f"There are {len(samples)} sample rows; at most {MAX_SAMPLES} are kept."
     try:
-        data = yaml.safe_load(match[1])
+        check_examples(samples)
+    except ExampleError as error:
+        text = str(error)
+        return f"{text[:1].upper()}{text[1:]}."
+    texts = [text for row in samples for text in (row.input, row.output)]
+    if max(map(len, texts)) > MAX_SAMPLE:
+        return f"A sample row has more than {MAX_SAMPLE:,} characters in its input or output."
+    return "The sample rows have characters that are not text." if any(map(_unstorable, texts)) else ""
+
+
+def split_card(text: str) -> tuple[str, str]:
+    """A README.md as (the YAML of its header, "" without one; the text below it)."""
+    match = re.match(r"---\r?\n(.*?)\r?\n---[ \t]*(\r?\n|$)", text[: MAX_FRONT_MATTER + 8], re.DOTALL)
+    return (match[1], text[match.end() :].lstrip("\n")) if match else ("", text)
+
+
+def read_card(text: str) -> tuple[str, ModuleMetadata]:
+    """A README.md as (the card without its header, what the header says). A bad header says nothing."""
+    header, card = split_card(text)
+    try:
+        data = yaml.safe_load(header)
     except (yaml.YAMLError, ValueError, RecursionError):
         return card, ModuleMetadata()
     return card, _from_front_matter(data) if isinstance(data, Mapping) else ModuleMetadata()

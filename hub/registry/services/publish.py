@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +12,16 @@ from django.utils import timezone
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
 from hub.registry import storage
-from hub.registry.models import Evaluation, File, Module, Parent, Ref, Revision
+from hub.registry.models import File, Module, Parent, Ref, Revision
 from hub.registry.services.checks import Checked, check_files, file_problems
 from hub.registry.services.errors import Problem, PublishError
+from hub.registry.services.evaluation_data import EvaluationData, add_evaluations, evaluation_problems
 from hub.registry.services.log import note
 from hub.registry.services.metadata import ModuleMetadata, metadata_problems
 from hub.registry.services.names import why_taken
 from hub.registry.services.quotas import lock_namespace, require_disk, require_quota
 from hub.registry.services.refs import MAIN
 from hub.registry.services.search_index import refresh_search
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationData:
-    """One row of Evaluation, not yet of a revision. Values must be finite."""
-
-    name: str
-    metric: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-    source: str = Evaluation.Source.CLAIMED
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def publish_revision(
@@ -59,7 +44,7 @@ def publish_revision(
     one gets it, the other `name_taken` (409).
     """
     problems = _request_problems(user, namespace, name, files, message, create)
-    problems += metadata_problems(metadata) + _evaluation_problems(evaluations)
+    problems += metadata_problems(metadata) + evaluation_problems(evaluations)
     if problems:
         raise PublishError.of(problems)
     require_disk()
@@ -67,7 +52,8 @@ def publish_revision(
     require_quota(namespace, sizes, modules=int(create))  # before the work; counted once more under a lock
     with storage.staged(files) as (folder, staged):
         checked = check_files(folder, metadata)
-        blobs = [(file.name, storage.store(file)) for file in staged]
+        in_order = sorted(staged, key=lambda file: file.sha256)  # of their locks
+        blobs = [(file.name, storage.store(file)) for file in in_order]
     try:
         with transaction.atomic():
             lock_namespace(namespace)
@@ -77,20 +63,9 @@ def publish_revision(
             Parent.objects.bulk_create(
                 Parent(child=revision, parent=parent, weight=weight) for parent, weight in parents
             )
-            Evaluation.objects.bulk_create(
-                Evaluation(
-                    revision=revision,
-                    name=row.name,
-                    metric=row.metric,
-                    value=row.value,
-                    low=row.low,
-                    high=row.high,
-                    n=row.n,
-                    source=row.source,
-                    details=dict(row.details),
-                )
-                for row in evaluations
-            )
+            given = {(row.name, row.metric) for row in evaluations}
+            claimed = [row for row in checked.claimed if (row.name, row.metric) not in given]
+            add_evaluations(revision, [*evaluations, *claimed])
             set_head(module, revision, checked)
             Ref.objects.update_or_create(
                 module=module, name=MAIN, defaults={"kind": Ref.Kind.BRANCH, "revision": revision}
@@ -108,7 +83,12 @@ def _request_problems(
     user: User, namespace: Namespace, name: str, files: Mapping[str, Path], message: str, create: bool
 ) -> list[Problem]:
     problems = []
-    if not namespace.can_write(user):
+    if create:
+        allowed = namespace.can_write(user)
+    else:  # a token may be for this module alone
+        module = Module.objects.filter(namespace=namespace, name__iexact=name, deleted_at=None).first()
+        allowed = module is None or module.can_write(user)
+    if not allowed:
         problems.append(Problem("namespace", "forbidden", f"You may not publish as {namespace.name}.", 403))
     if wrong := name_error(name):
         problems.append(Problem("name", "bad_name", wrong))
@@ -119,18 +99,6 @@ def _request_problems(
             Problem("message", "bad_metadata", "The message must be one line of at most 200 characters.")
         )
     return problems + file_problems(files)
-
-
-def _evaluation_problems(evaluations: Sequence[EvaluationData]) -> list[Problem]:
-    for row in evaluations:
-        values = [value for value in (row.value, row.low, row.high) if value is not None]
-        if not all(math.isfinite(value) for value in values):
-            return [
-                Problem("evaluations", "bad_metadata", f"{row.name} {row.metric} is not a finite number.")
-            ]
-        if len(row.name) > 120 or len(row.metric) > 60 or not (row.name + row.metric).isprintable():
-            return [Problem("evaluations", "bad_metadata", "An evaluation's name or metric is too long.")]
-    return []
 
 
 def _module(namespace: Namespace, name: str, private: bool) -> Module:
@@ -185,10 +153,12 @@ def new_revision(
         targets=info.targets,
         parameters=info.parameters,
         dtype=info.dtype,
+        parameters_by_dtype=dict(info.by_dtype),
         size=info.size,
-        composable=info.composable,
-        not_composable_reason=info.reason,
-        not_composable_code=info.code,
+        # A job has the base model at hand, which is all that a DoRA adapter lacks.
+        composable=info.composable_on_base,
+        not_composable_reason="" if info.composable_on_base else info.reason,
+        not_composable_code="" if info.composable_on_base else info.code,
     )
     File.objects.bulk_create(File(revision=revision, path=path, blob=blob) for path, blob in blobs)
     return revision
@@ -219,5 +189,6 @@ def set_head(module: Module, revision: Revision, checked: Checked) -> None:
     module.license = metadata.license
     module.dataset = metadata.dataset
     module.prompt_template = metadata.prompt_template
+    module.samples = metadata.sample_rows
     module.save()
     refresh_search(module)

@@ -6,7 +6,7 @@ import unicodedata
 from django.contrib.postgres.search import SearchVector
 from django.db.models import Value
 
-from hub.registry.models import Module, ModuleVector
+from hub.registry.models import Module, ModuleVector, SampleVector
 
 CONFIG = "hub"  # english, with accents removed; made in the first migration
 MAX_CARD = 50_000  # characters of the card that are indexed
@@ -42,3 +42,4 @@ def refresh_search(module: Module) -> None:
         search_vector=vector, search_text=plain(f"{name} {about}")[:600]
     )
     ModuleVector.objects.filter(module=module).delete()
+    SampleVector.objects.filter(module=module).delete()

@@ -1,5 +1,6 @@
 """Change what is said about a module, who sees it, or delete it."""
 
+import json
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,11 @@ def metadata_initial(metadata: ModuleMetadata) -> dict[str, Any]:
     """The metadata as a form shows it."""
     fields = ("summary", "task", "license", "dataset", "prompt_template", "base_model")
     values: dict[str, Any] = {name: getattr(metadata, name) for name in fields}
-    return values | {"tags": ", ".join(metadata.tags), "languages": ", ".join(metadata.languages)}
+    return values | {
+        "tags": ", ".join(metadata.tags),
+        "languages": ", ".join(metadata.languages),
+        "samples": "\n".join(json.dumps(row, ensure_ascii=False) for row in metadata.sample_rows),
+    }
 
 
 @login_required
@@ -32,7 +37,8 @@ def edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     if not module.can_write(request.user):
         raise Http404
     can_manage = module.can_manage(request.user)
-    initial = metadata_initial(metadata_of(module)) | {"private": module.is_private}
+    head_card = module.head.card if module.head else ""
+    initial = metadata_initial(metadata_of(module)) | {"private": module.is_private, "card": head_card}
     form = EditForm(request.POST if request.method == "POST" else None, initial=initial)
     if not can_manage:
         del form.fields["private"]
@@ -43,6 +49,7 @@ def edit(request: HttpRequest, owner: str, name: str) -> HttpResponse:
                 module=module,
                 metadata=form.metadata(),
                 private=form.cleaned_data.get("private", module.is_private),
+                card=form.cleaned_data["card"].replace("\r\n", "\n") if "card" in request.POST else None,
             )
         except PublishError as error:
             form.add_problems(error.problems)

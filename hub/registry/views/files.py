@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from typing import IO
 from urllib.parse import quote
 
+from django.conf import settings
 from django.http import (
     FileResponse,
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
     HttpResponseNotModified,
+    HttpResponseRedirect,
     StreamingHttpResponse,
 )
 
 from hub.registry.models import File
 from hub.registry.services import count_download, require_download
-from hub.registry.storage import check_blob, open_blob
+from hub.registry.storage import check_blob, is_remote, open_blob, signed_url
 
 CHUNK = 2**18
 CHECKED_SIZE = 64 * 2**20  # bytes; larger files are checked for their size only
@@ -34,6 +36,9 @@ class Stored:
     commit: str
     open: Callable[[], IO[bytes]]
     began: Callable[[], object] = lambda: None
+    address: Callable[[], str] | None = (
+        None  # where else the bytes can be fetched, without asking this process
+    )
 
 
 def stored(file: File, request: HttpRequest) -> Stored:
@@ -48,7 +53,11 @@ def stored(file: File, request: HttpRequest) -> Stored:
     def began() -> None:
         count_download(file, user=request.user, address=request.META.get("REMOTE_ADDR", ""))
 
-    return Stored(file.path, file.blob.size, file.blob.sha256, file.revision.commit, opened, began)
+    def address() -> str:
+        return signed_url(file.blob, file.path.rpartition("/")[2])
+
+    away = address if settings.HUB_S3_REDIRECT and is_remote() else None
+    return Stored(file.path, file.blob.size, file.blob.sha256, file.revision.commit, opened, began, away)
 
 
 def answer(request: HttpRequest, file: Stored) -> HttpResponseBase:
@@ -78,6 +87,13 @@ def _content(request: HttpRequest, file: Stored, etag: str) -> HttpResponseBase:
         response["Content-Range"] = f"bytes */{size}"
         return response
     start, end = wanted or (0, size)
+    if request.method == "GET" and file.address is not None:
+        if start == 0:
+            file.began()
+        response = HttpResponseRedirect(file.address())
+        response["X-Linked-Size"] = str(size)
+        response["X-Linked-ETag"] = etag
+        return response
     if request.method == "HEAD":
         response = HttpResponse()
     else:

@@ -11,6 +11,7 @@ from hub.registry.markdown import render_card
 from hub.registry.models import Evaluation, Module, Parent, Revision
 from hub.registry.services import RegistryError, find_module, find_revision
 from hub.registry.services.downloads import RULE
+from hub.registry.services.sketches import neighbours_of
 from hub.registry.snippets import curl_snippet, peft_snippet
 
 MAX_CHILDREN = 24
@@ -59,6 +60,7 @@ def module_page(request: HttpRequest, owner: str, name: str) -> HttpResponse:
         "evaluations": evaluation_rows(revision),
         "parents": parents_of(revision, request.user),
         "children": children_of(module, request.user),
+        "neighbours": neighbours_of(revision, request.user),
         "can_write": module.can_write(request.user),
         "can_download": module.can_download(request.user),
         "download_rule": RULE,

@@ -1,5 +1,6 @@
 """POST /api/v1/jobs/: what is stored, and every refusal; after a refusal nothing is."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -180,11 +181,14 @@ def test_a_module_of_a_base_model_that_is_not_here(
 def test_a_module_that_cannot_be_composed(
     alice_api: Any, bob: Any, body: Any, tiny_base: Any, tmp_path: Any
 ) -> None:
-    folder = tiny.save_lora(tiny_base, tmp_path / "m", use_dora=True)
-    assert not publish(bob, "dora", folder).composable
-    answer = alice_api.post(URL, body | {"modules": ["bob/dora"]})
+    folder = tiny.save_lora(tiny_base, tmp_path / "m")
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(config | {"init_lora_weights": "pissa"}))
+    assert not publish(bob, "pissa", folder).composable
+    answer = alice_api.post(URL, body | {"modules": ["bob/pissa"]})
     assert (answer.status_code, answer.json()["code"]) == (400, "unsupported_adapter")
-    assert "bob/dora" in answer.json()["detail"]
+    assert "bob/pissa" in answer.json()["detail"]
+    assert "initial factors" in answer.json()["detail"]
 
 
 def test_auto_without_any_module(alice_api: Any, base_model: Any, body: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from composer.settings import METHODS, OPTIMIZERS
+from composer.settings import ARMS, METHODS, OPTIMIZERS
 from hub.jobs import choices
 from hub.jobs.models import Job
 from tests import tiny
@@ -28,6 +28,7 @@ def fields(modules: list[str]) -> dict[str, Any]:
 def test_every_choice_of_the_composer_is_offered() -> None:
     assert tuple(choices.METHODS) == METHODS
     assert tuple(choices.OPTIMIZERS) == OPTIMIZERS
+    assert set(choices.COMPARE) == set(ARMS)
 
 
 def test_shows_the_form(alice_client: Any, modules: list[str]) -> None:

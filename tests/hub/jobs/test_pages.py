@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from hub.jobs import lease, outcome, runner
 from hub.jobs.models import Job
@@ -83,6 +84,12 @@ def test_a_finished_job(alice_client: Any, submit: Callable[..., Job]) -> None:
         "Best single module",
         "Uniform mean",
         "Composition",
+        "The examples in the prompt",
+        "5 examples before each row",
+        "Random modules (placebo)",
+        "LoRA tuned on the examples",
+        "What each module adds",
+        "Say it.\n\nQ: word 0\nA: yes\n\nSay it.",
         "/alice/mix",
         "recipe.json",
     ):
@@ -93,6 +100,69 @@ def test_a_finished_job(alice_client: Any, submit: Callable[..., Job]) -> None:
     recipe = alice_client.get(f"/alice/mix/resolve/{job.output.commit}/recipe.json")
     assert json.loads(b"".join(recipe))["evaluations"] == 8
     recipe.close()
+
+
+def result_of(job: Job, recommended: str, **changes: Any) -> None:
+    """Make the job succeeded, with four made-up arms and a verdict that recommends one of them."""
+    count = job.modules.count()
+    arm = {
+        "loss": 1.0,
+        "loss_low": 0.5,
+        "loss_high": 1.5,
+        "exact_match": 0.5,
+        "exact_low": 0.2,
+        "exact_high": 0.8,
+        "n": 4,
+        "tokens": 9.0,
+        "details": {},
+        "answers": [],
+    }
+    weights = {"best_single": [0.0] * (count - 1) + [1.0], "uniform": [0.5, 0.5] + [0.0] * (count - 2)}
+    keys = ("base", "in_context", "best_single", "uniform", "composition", "tuned")
+    arms = [arm | {"key": key, "label": key, "weights": weights.get(key, [0.0] * count)} for key in keys]
+    verdict = {"mine": "composition", "recommended": recommended, "beats_base": True, "text": "So it is."}
+    result = {"arms": arms, "verdict": verdict | changes, "held_out": True, "measured_on": "held_out"}
+    result |= {"loss": 1.0, "start_loss": 4.0, "compression_error": 0.0}
+    Job.objects.filter(pk=job.pk).update(
+        status="succeeded", finished_at=Now(), started_at=Now(), result=result | {"contributions": []}
+    )
+
+
+@pytest.mark.parametrize(
+    ("recommended", "changes", "offered"),
+    [
+        ("best_single", {}, "Use bob/m3 instead"),
+        ("uniform", {}, "&amp;use=uniform"),
+        ("composition", {"mine": "tuned"}, "&amp;use=composition"),
+        ("in_context", {}, 'href="#in-context"'),
+        ("base", {}, "Better use the base model as it is"),
+    ],
+)
+def test_the_better_arm_is_offered(
+    alice_client: Any, submit: Callable[..., Job], recommended: str, changes: dict[str, Any], offered: str
+) -> None:
+    job = submit()
+    result_of(job, recommended, **changes)
+    assert offered in page(alice_client, job)
+
+
+def test_the_offers_fill_the_form(alice_client: Any, submit: Callable[..., Job]) -> None:
+    job = submit(tune_steps=7)
+    result_of(job, "uniform")
+    form = alice_client.get(f"/compose/?job={job.pk}&use=uniform").context["form"]
+    names = [row.revision.module.full_name for row in job.modules.all()]
+    assert (form.initial["modules"], form.initial["budget"]) == (names[:2], 1)
+    form = alice_client.get(f"/compose/?job={job.pk}&use=composition").context["form"]
+    assert (form.initial["tune_steps"], form.initial["budget"]) == (0, 8)
+    assert alice_client.get(f"/compose/?job={job.pk}").context["form"].initial["tune_steps"] == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_offer_of_the_uniform_mean_submits_is_the_uniform_mean(submit: Callable[..., Job]) -> None:
+    job = submit(budget=1, holdout=HOLDOUT, compare="basic")
+    runner.run_job(job.pk)
+    job.refresh_from_db()
+    assert [row.weight for row in job.modules.all()] == [0.25] * 4
 
 
 @pytest.mark.parametrize("path", ["", "live/"])

@@ -31,6 +31,10 @@ def test_a_job_becomes_a_module(submit: Callable[..., Job], alice: Any, charlie_
     assert job.output == module.head
     assert {arm["key"] for arm in job.result["arms"]} >= {"base", "best_single", "uniform", "composition"}
     assert job.result["held_out"] is True
+    assert {arm["key"] for arm in job.result["arms"]} >= {"in_context", "placebo", "tuned_lora"}
+    assert {part["name"] for part in job.result["contributions"]} == {
+        row.revision.module.full_name for row in job.modules.all() if row.weight
+    }
     weights = [row.weight for row in job.modules.order_by("position")]
     parents = {p.parent_id: p.weight for p in job.output.parents.all()}
     assert parents == {row.revision_id: row.weight for row in job.modules.all() if row.weight}
@@ -76,11 +80,36 @@ def test_evaluations_are_measured_and_have_a_baseline(submit: Callable[..., Job]
 
 
 @pytest.mark.django_db(transaction=True)
+def test_without_held_out_rows_it_is_measured_by_leave_one_out(submit: Callable[..., Job]) -> None:
+    from hub.registry.services import materialize
+
+    job = run(submit(compare="basic"))
+    assert [arm["key"] for arm in job.result["arms"]] == ["base", "best_single", "uniform", "composition"]
+    assert job.result["measured_on"] == "leave_one_out"
+    assert job.result["validation_evaluations"] > 0
+    assert {row.name for row in job.output.evaluations.all()} == {"Leave-one-out over its examples"}
+    card = (materialize(job.output) / "README.md").read_text()
+    assert "each left out in turn" in card
+    assert "tokens per prompt" in card
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tuned_result_is_told_and_what_is_published_is_what_was_saved(submit: Callable[..., Job]) -> None:
+    job = run(submit(holdout=HOLDOUT, compare="basic", tune_steps=3))
+    arms = {arm["key"]: arm for arm in job.result["arms"]}
+    tuning = job.result["tuning"]
+    assert job.result["saved"] == ("tuned" if tuning["saved"] else "composition")
+    assert job.result["recipe"]["settings"]["tune_steps"] == 3
+    loss = job.output.evaluations.get(metric="loss")
+    assert loss.value == arms[job.result["saved"]]["loss"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_worse_than_the_base_is_kept_private(submit: Callable[..., Job], charlie_client: Any) -> None:
     # Random modules fitted to five rows harm most other rows; the seeds are tried until one does.
     for seed in range(6):
         other = [Example(f"{seed}", text) for text in ("pq", "zz", "0", "no")]
-        job = run(submit(name=f"mix{seed}", holdout=other, budget=6, seed=seed, bound=4))
+        job = run(submit(name=f"mix{seed}", holdout=other, budget=6, seed=seed, bound=4, compare="basic"))
         arms = {arm["key"]: arm for arm in job.result["arms"]}
         harm = arms["composition"]["loss"] > arms["base"]["loss"]
         assert job.output.module.is_private is harm

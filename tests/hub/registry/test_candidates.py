@@ -53,13 +53,13 @@ def test_examples_without_words(base_model, alice, publish_other):
     ) == ["one"]
 
 
-def test_at_most_64(base_model, alice, publish_other):
+def test_at_most_200(base_model, alice, publish_other):
     revision = publish_other(alice, "m")
-    for number in range(70):
+    for number in range(205):
         Module.objects.create(
             namespace=alice.namespace, name=f"m{number}", base_model=base_model, head=revision
         )
-    assert len(candidates_for(base_model, alice, EXAMPLES)) == 64
+    assert len(candidates_for(base_model, alice, EXAMPLES)) == 200
 
 
 def test_copies_of_the_same_files_are_tried_once(base_model, alice, bob, publish, publish_other):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from composer.examples import Example
+from hub.registry import embedding_model
 from hub.registry.models import BaseModel, Module, ModuleVector, Revision
 from hub.registry.services import candidates_for, rank_modules
 from hub.registry.services.candidates import fused, places
@@ -75,6 +76,28 @@ def test_without_the_model_words_decide(
 
 
 @pytest.mark.usefixtures("modules")
+@pytest.mark.parametrize("damage", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_damaged_model_is_logged_once_and_words_decide(
+    damage: str, base_model: BaseModel, alice: Any, settings: Any, tmp_path: Path, client: Any, caplog: Any
+) -> None:
+    folder = embedding_model.folder_in(tmp_path)
+    folder.mkdir(parents=True)
+    for path in embedding_model.folder_in(settings.HUB_DATA).iterdir():
+        (folder / path.name).symlink_to(path)
+    whole = (folder / damage).read_bytes()
+    (folder / damage).unlink()
+    (folder / damage).write_bytes(whole[: len(whole) // 2])
+    settings.HUB_DATA = tmp_path
+    for _ in range(2):
+        assert names(candidates_for(base_model, alice, CREATURES))[0] == "lamps"
+    assert sum("words alone" in record.message for record in caplog.records) == 1
+    assert client.get("/readyz").json()["sentence_model"] == "unusable"
+    assert fill_vectors() == 0
+    (folder / damage).write_bytes(whole)  # mended while the hub runs
+    assert client.get("/readyz").json()["sentence_model"] == "ok"
+
+
+@pytest.mark.usefixtures("modules")
 def test_private_deleted_foreign_and_unusable_modules_never_appear(
     base_model: BaseModel, alice: Any, bob: Any, publish_other: Callable[..., Revision]
 ) -> None:
@@ -115,13 +138,13 @@ def test_reciprocal_rank_fusion() -> None:
 def test_many_modules_that_say_the_same_leave_room_for_others(base_model: BaseModel, alice: Any) -> None:
     head = Module.objects.get(name="animals").head
     vector = Module.objects.get(name="animals").vector.about
-    for number in range(100):
+    for number in range(210):
         module = Module.objects.create(
             namespace=alice.namespace, name=f"animals{number}", base_model=base_model, head=head
         )
         ModuleVector.objects.create(module=module, about=vector)
     found = rank_modules(base_model, alice, CREATURES)
-    assert len(found) == 64
+    assert len(found) == 200
     assert {"lamps", "sums", "currency"} <= {candidate.revision.module.name for candidate in found}
     assert any(candidate.revision.module.name.startswith("animals") for candidate in found[:2])
     assert [c.score for c in found] == sorted((c.score for c in found), reverse=True)

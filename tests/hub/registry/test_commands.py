@@ -102,6 +102,12 @@ def test_a_broken_starter_module_is_named_and_the_others_are_loaded(base_model, 
     assert Module.objects.filter(name="start-two").exists()
 
 
+def test_a_starter_module_whose_training_has_not_ended_is_left_out(base_model, starter):
+    (starter / "two" / "module.json").unlink()
+    assert "1 starter modules, 1 new" in run("load_starter", starter)
+    assert list(Module.objects.values_list("name", flat=True)) == ["start-one"]
+
+
 def test_no_starter_modules(db, tmp_path):
     assert "0 starter modules" in run("load_starter", tmp_path)
 

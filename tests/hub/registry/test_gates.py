@@ -134,3 +134,22 @@ def test_the_same_over_the_api(alice_api, charlie_api, api_for, charlie, api, mo
     assert alice_api.put(f"{requests}nobody/", {"status": "granted"}).status_code == 404
     assert alice_api.put(f"{requests}charlie/", {"status": "granted"}).json()["status"] == "granted"
     assert api_for(charlie, scope="read").head(FILE).status_code == 200
+
+
+def test_an_export_holds_the_weights_too(charlie_client, alice_client, client, manual):
+    from django.core.files.base import ContentFile
+    from django.core.files.storage import default_storage
+
+    from hub.exports.models import Export
+
+    stored_as = default_storage.save("exports/x", ContentFile(b"weights"))
+    made = Export.objects.create(
+        revision=manual.head, format=Export.Format.values[0], status=Export.Status.READY, stored_as=stored_as
+    )
+    base = f"/alice/opposites/exports/{manual.head.commit}/"
+    for visitor in (client, charlie_client):
+        assert visitor.get(f"{base}{made.format}/download").status_code == 403
+        assert base not in visitor.get("/alice/opposites").content.decode()
+    assert charlie_client.post(f"{base}start", {"format": made.format}).status_code == 403
+    answer = alice_client.get(f"{base}{made.format}/download")
+    assert b"".join(answer.streaming_content) == b"weights"

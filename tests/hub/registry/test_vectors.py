@@ -12,6 +12,7 @@ from django.core.management import call_command
 from hub.registry import embedding_model, pulse, tasks
 from hub.registry.models import Module, ModuleVector, Revision
 from hub.registry.services import metadata_of, update_module
+from hub.registry.services.sketches import fill_sketches
 from hub.registry.services.vectors import about, fill_vectors, first_paragraph, without_vector
 
 
@@ -60,12 +61,14 @@ def test_the_command_fills_the_gaps(module: Module) -> None:
 def test_the_worker_asks_for_what_is_missing(module: Module) -> None:
     assert pulse.ask_for_vectors()
     fill_vectors()
+    fill_sketches()
     assert not pulse.ask_for_vectors()
 
 
 def test_a_hub_without_the_model_makes_none_and_asks_for_none(module: Module, settings: Any) -> None:
     assert not embedding_model.is_prepared(settings.HUB_DATA)
     assert fill_vectors() == 0
+    fill_sketches()
     assert not pulse.ask_for_vectors()
 
 

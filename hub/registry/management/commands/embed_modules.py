@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from hub.registry import embedding_model
-from hub.registry.models import ModuleVector
-from hub.registry.services import vectors
+from hub.registry.models import ModuleVector, Sketch
+from hub.registry.services import sketches, vectors
 from hub.registry.wheels import WheelError
 
 
@@ -25,6 +25,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if options["all"]:
             ModuleVector.objects.all().delete()
+            Sketch.objects.all().delete()
         made = 0
         while vectors.without_vector().exists():
             more = vectors.fill_vectors(seconds=5)
@@ -32,6 +33,7 @@ class Command(BaseCommand):
                 break  # a worker has the rest
             made += more
             self.say(f"{made} made")
+        sketches.fill_sketches()
         self.say(f"{ModuleVector.objects.count()} modules have a vector, {made} new")
 
     def say(self, text: str) -> None:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from hub.accounts.models import User
 from hub.accounts.services import create_user
-from hub.registry.folders import load_folder, module_folders
+from hub.registry.folders import ABOUT, load_folder, module_folders
 from hub.registry.services import PublishError
 
 OWNER = "starter"
@@ -23,7 +23,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, folder: Path, **options: Any) -> None:
         owner = User.objects.filter(username=OWNER).first() or create_user(OWNER)
-        folders = module_folders(folder)
+        # Training writes module.json last: a folder without it is not finished.
+        folders = [path for path in module_folders(folder) if (path / ABOUT).is_file()]
         new, failed = 0, []
         for number, path in enumerate(folders, start=1):
             try:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0004_names_and_yanks'),
+        ('registry', '0006_parameters_by_dtype'),
     ]
 
     operations = [
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('message', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('module', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refs', to='registry.module')),
-                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refs', to='registry.revision')),
+                ('revision', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refs', to='registry.revision')),
             ],
             options={
                 'ordering': ['name'],
