@@ -1,6 +1,6 @@
-"""Compose, evaluate, train and inspect adapters from the command line.
+"""Compose, evaluate, train, inspect and export LoRA adapters from the command line.
 
-Progress goes to stderr, one JSON object to stdout. Exit code 2, with a sentence, means that the input is to be changed.
+Progress goes to stderr, one JSON object to stdout. Nothing is fetched: base models and adapters are folders.
 """
 
 import argparse
@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Any
 from composer.arguments import make_parser
 from composer.errors import ComposerError, SettingsError
 from composer.examples import read_examples
-from composer.prompts import DEFAULT_TEMPLATE, check_template, instruction_template
+from composer.inputs import output_folder, prompt_of_options, rows_of
+from composer.prompts import AUTO_TEMPLATE, PromptFormat
+from composer.recorded import recorded_prompt
 from composer.settings import ComposeSettings
+from composer.terminal import ComposeProgress, TrainProgress, say
 from composer.threads import sleep_while_waiting
 
 if TYPE_CHECKING:
     from composer.base_model import BaseModel
-    from composer.composition import Progress
 
-EXIT_BAD_INPUT = 2
+EXIT_BAD_FILE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 LONGEST_SHOWN = 20  # answers in the output of `evaluate` and `compose`
 
 
@@ -39,11 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         result = options.run(options)
     except ComposerError as error:
-        _say(f"composer: {error}")
+        say(f"composer: {error}")
         return EXIT_BAD_INPUT
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        say(f"composer: cannot read or write{where}: {error.strerror or error}")
+        return EXIT_BAD_FILE
     except KeyboardInterrupt:
-        _say("composer: interrupted")
-        return 130
+        say("composer: interrupted")
+        return EXIT_INTERRUPTED
     json.dump(_plain(result), sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
     sys.stdout.write("\n")
     return 0
@@ -51,22 +57,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def compose(options: argparse.Namespace) -> dict[str, Any]:
     """Search a composition of the modules for the examples and write it as a PEFT folder."""
+    prompt = prompt_of_options(options) or PromptFormat(AUTO_TEMPLATE)
     settings = ComposeSettings(
         method=options.method,
         optimizer=options.optimizer,
+        objective=options.objective,
         budget=options.budget,
         seed=options.seed,
         rank=options.rank,
-        template=_template(options),
+        template=prompt.template,
+        chat=prompt.chat,
+        system=prompt.system,
         max_new_tokens=options.max_new_tokens,
         max_modules=options.max_modules,
         arms=options.arms,
         tune_steps=options.tune_steps,
     )
     folders: list[Path] = [folder for group in options.module for folder in group]
-    examples = read_examples(options.examples)
-    holdout = read_examples(options.holdout) if options.holdout else []
-    out = _output_folder(options.out)
+    examples = rows_of(options.examples, options)
+    holdout = rows_of(options.holdout, options) if options.holdout else []
+    out = output_folder(options.out)
 
     from composer.adapter_files import inspect_adapter
     from composer.adapters import load_adapter, save_adapter
@@ -74,9 +84,13 @@ def compose(options: argparse.Namespace) -> dict[str, Any]:
 
     for folder in folders:
         inspect_adapter(folder)  # before the base model is loaded, which takes longer
-    base = _load_base(options.base)
+    base = _load_base(options.base, options.arithmetic)
     adapters = [load_adapter(folder, name=_name(folder), base=base) for folder in folders]
-    result = run(base, adapters, examples, holdout=holdout, settings=settings, on_progress=_Show())
+    progress = ComposeProgress(settings.budget)
+    try:
+        result = run(base, adapters, examples, holdout=holdout, settings=settings, on_progress=progress)
+    finally:
+        progress.close()
     save_adapter(
         result.adapter,
         out,
@@ -89,8 +103,9 @@ def compose(options: argparse.Namespace) -> dict[str, Any]:
             for adapter, folder in zip(adapters, folders, strict=True)
         ]
     )
-    (out / "recipe.json").write_text(json.dumps(_plain(recipe), ensure_ascii=False, indent=2) + "\n")
-    _say(result.verdict["text"])
+    text = json.dumps(_plain(recipe), ensure_ascii=False, indent=2) + "\n"
+    (out / "recipe.json").write_text(text, encoding="utf-8")
+    say(result.verdict["text"])
     return {
         "out": str(out),
         "modules": result.names,
@@ -107,6 +122,9 @@ def compose(options: argparse.Namespace) -> dict[str, Any]:
         "timings": result.timings,
         "method": result.method,
         "optimizer": result.optimizer,
+        "objective": result.objective,
+        "prompt": asdict(result.prompt),
+        "prompts_tried": result.prompts_tried,
         "measured_on": result.measured_on,
         "validation_evaluations": result.validation_evaluations,
         "arms": [_arm(arm.to_json()) for arm in result.arms],
@@ -118,9 +136,15 @@ def compose(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
-    """Loss and exact match of the base model, or of one adapter on it, on rows."""
-    template = _template(options)
-    rows = read_examples(options.rows)
+    """Loss and exact match of the base model, or of one adapter on it, on rows; and option accuracy, if they have any."""
+    prompt = prompt_of_options(options)
+    if prompt is not None and prompt.template == AUTO_TEMPLATE:
+        raise SettingsError("--template auto is for compose; without a template, the adapter's own is used")
+    rows = rows_of(options.rows, options)
+    if options.adapter:
+        from composer.adapter_files import inspect_adapter
+
+        inspect_adapter(options.adapter)  # before the base model is loaded, which takes longer
 
     import numpy as np
 
@@ -128,28 +152,33 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from composer.arms import ArmSpec, measure_arms
     from composer.evaluator import Evaluator
 
-    base = _load_base(options.base)
+    base = _load_base(options.base, options.arithmetic)
     adapters = (
         [load_adapter(options.adapter, name=_name(options.adapter), base=base)] if options.adapter else []
     )
     began = time.perf_counter()
-    _say(f"evaluating {adapters[0].name if adapters else 'the base model'} on {len(rows)} rows")
+    recorded = adapters[0].prompt if adapters else None
+    used = prompt or recorded or PromptFormat()
+    say(f"evaluating {adapters[0].name if adapters else 'the base model'} on {len(rows)} rows")
+    if recorded and used == recorded:
+        say(f"with the {'chat' if used.chat else 'prompt'} template that it records: {used.template!r}")
     spec = ArmSpec(
         "evaluated",
         adapters[0].name if adapters else "Base model",
         np.ones(len(adapters)),
         [1.0] * len(adapters),
     )
-    arm = measure_arms(
-        Evaluator(base, adapters), [spec], rows, template, max_new_tokens=options.max_new_tokens
-    )[0]
-    return _arm(arm.to_json()) | {"seconds": time.perf_counter() - began}
+    arm = measure_arms(Evaluator(base, adapters), [spec], rows, used, max_new_tokens=options.max_new_tokens)[
+        0
+    ]
+    return _arm(arm.to_json()) | {"prompt": asdict(used), "seconds": time.perf_counter() - began}
 
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
     """Train a small LoRA on rows and write it as a PEFT folder."""
     rows = read_examples(options.rows)
-    out = _output_folder(options.out)
+    prompt = prompt_of_options(options) or PromptFormat()
+    out = output_folder(options.out)
 
     from composer.tune import TrainSettings, train_adapter
 
@@ -160,13 +189,17 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         steps=options.steps,
         learning_rate=options.learning_rate,
         seed=options.seed,
-        template=_template(options),
+        template=prompt,
     )
-    base = _load_base(options.base)
+    base = _load_base(options.base, options.arithmetic)
     began = time.perf_counter()
-    report = train_adapter(
-        base, rows, out, settings, on_step=lambda step, loss: _say_step(step, options.steps, loss)
-    )
+    report = train_adapter(base, rows, out, settings, on_step=TrainProgress(options.steps))
+    about = {
+        "prompt_template": prompt.template,
+        "prompt_format": "chat" if prompt.chat else "plain",
+        "system_prompt": prompt.system,
+    }
+    (out / "module.json").write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     last = report.losses[-10:]
     return {
         "out": str(out),
@@ -183,6 +216,7 @@ def inspect(options: argparse.Namespace) -> dict[str, Any]:
     from composer.adapter_files import check_fits, inspect_adapter
 
     info = inspect_adapter(options.adapter)
+    prompt = recorded_prompt(options.adapter)
     result = {
         "adapter": str(options.adapter),
         "config": asdict(info.config),
@@ -192,6 +226,7 @@ def inspect(options: argparse.Namespace) -> dict[str, Any]:
         "bytes": info.size,
         "composable": info.composable_on_base if options.base else info.composable,
         "needs": info.needs,
+        "prompt": asdict(prompt) if prompt else None,
         "reason": info.reason,
     }
     if options.base:
@@ -226,24 +261,14 @@ def export(options: argparse.Namespace) -> dict[str, Any]:
     adapter = load_adapter(options.adapter, name=_name(options.adapter), base=base)
     dtype = getattr(torch, options.dtype)
     if base is not None and not gguf:
-        merged_model(base, adapter, _output_folder(options.out), dtype=dtype)
+        merged_model(base, adapter, output_folder(options.out), dtype=dtype)
     else:
         gguf_lora(adapter, options.out, read_model_config(options.base), dtype=dtype)
     return {"out": str(options.out), "format": options.format, "dtype": options.dtype, "rank": adapter.rank}
 
 
-class _Show:
-    """Compose's progress as lines on stderr, one per generation or stage."""
-
-    def __call__(self, progress: "Progress") -> None:
-        if progress.generation is not None and progress.best_loss is not None:
-            _say(f"{progress.evaluations}/{progress.budget} evaluations, best loss {progress.best_loss:.4f}")
-        elif progress.message and progress.generation is None:
-            _say(progress.message)
-
-
 def _load_base(folder: Path, dtype: str = "auto") -> "BaseModel":
-    _say(f"loading {folder}")
+    say(f"loading {folder}")
 
     from transformers.utils import logging as transformers_logging
 
@@ -252,26 +277,6 @@ def _load_base(folder: Path, dtype: str = "auto") -> "BaseModel":
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     return load_base_model(folder, dtype=dtype)
-
-
-def _template(options: argparse.Namespace) -> str:
-    if options.template and options.instruction:
-        raise SettingsError("give --template or --instruction, not both")
-    template = options.template or (
-        instruction_template(options.instruction) if options.instruction else DEFAULT_TEMPLATE
-    )
-    check_template(template)
-    return str(template)
-
-
-def _output_folder(folder: Path) -> Path:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingsError(f"{folder} exists already and is not an empty folder: choose another --out")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"cannot make the folder {folder}: {error.strerror}") from error
-    return folder
 
 
 def _name(folder: Path) -> str:
@@ -291,16 +296,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not (value == value and abs(value) != float("inf")):
         return None
     return value
-
-
-def _say_step(step: int, steps: int, loss: float) -> None:
-    if step % 10 == 0 or step == steps:
-        _say(f"step {step}/{steps}, loss {loss:.4f}")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":

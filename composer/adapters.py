@@ -13,6 +13,8 @@ from torch import Tensor
 from composer import conversions
 from composer.adapter_files import CONFIG, WEIGHTS, AdapterInfo, inspect_adapter
 from composer.errors import AdapterError, IncompatibleAdapters
+from composer.prompts import PromptFormat
+from composer.recorded import recorded_prompt
 
 if TYPE_CHECKING:
     from composer.base_model import BaseModel
@@ -44,6 +46,7 @@ class Adapter:
 
     fan_in_fan_out: PEFT's word for layers that store their weight transposed (GPT-2's Conv1D); the factors never are.
     conversion_error: what writing another type as factors cut, in its worst layer (relative Frobenius norm); 0 of LoRA.
+    prompt: the format that it is asked in, as far as its files say (composer.recorded).
     """
 
     name: str
@@ -51,6 +54,7 @@ class Adapter:
     factors: Mapping[str, Factors]
     fan_in_fan_out: bool = False
     conversion_error: float = 0.0
+    prompt: PromptFormat | None = None
 
     @property
     def rank(self) -> int:
@@ -117,6 +121,7 @@ def load_adapter(
         factors=factors,
         fan_in_fan_out=info.config.fan_in_fan_out,
         conversion_error=max(errors),
+        prompt=recorded_prompt(folder),
     )
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from composer.decode import row_results
 from composer.evaluator import Evaluator
-from composer.examples import Example
+from composer.examples import Example, majority_share
 from composer.generate import RowResults
+from composer.prompts import PromptFormat
 
 RESAMPLES = 2_000
 Z = 1.96  # of a 95 % interval
@@ -21,8 +22,12 @@ Z = 1.96  # of a 95 % interval
 class Arm:
     """One way to answer, measured. loss: nats per answer token, mean over rows, with its 95 % bootstrap interval;
     exact_match: share of right answers, with its 95 % Wilson interval; weights: one per module, empty if it has none;
-    answers: {"input", "expected", "answer", "correct", "loss"} of every row; tokens: of the prompt, mean over rows;
-    details: what else there is to say of it ("shots" of in-context learning; "steps" and "seconds" of a training)."""
+    answers: {"input", "expected", "answer", "correct", "loss"} of every row, and "option" where it has options; tokens:
+    of the prompt, mean over rows;
+    details: what else there is to say of it ("shots" of in-context learning; "steps" and "seconds" of a training).
+    option_accuracy: share of the option_n rows with options whose right one is the likeliest per token, with its Wilson
+    interval; option_accuracy_sum: by the summed log-likelihood; None without options. majority: share of the rows'
+    most frequent answer, which saying always the same would get."""
 
     key: str
     label: str
@@ -35,6 +40,12 @@ class Arm:
     n: int
     weights: list[float]
     answers: list[dict[str, Any]]
+    option_accuracy: float | None = None
+    option_low: float | None = None
+    option_high: float | None = None
+    option_accuracy_sum: float | None = None
+    option_n: int = 0
+    majority: float | None = None
     tokens: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -61,13 +72,13 @@ def measure_arms(
     evaluator: Evaluator,
     specs: Sequence[ArmSpec],
     rows: Sequence[Example],
-    template: str,
+    prompt: PromptFormat | str,
     *,
     max_new_tokens: int = 32,
 ) -> list[Arm]:
     """All arms on all rows, in common batches."""
     weights = np.stack([spec.gates for spec in specs])
-    results = row_results(evaluator, weights, rows, template, max_new_tokens=max_new_tokens)
+    results = row_results(evaluator, weights, rows, prompt, max_new_tokens=max_new_tokens)
     return [make_arm(spec, result, rows) for spec, result in zip(specs, results, strict=True)]
 
 
@@ -91,13 +102,36 @@ def make_arm(
         weights=spec.weights,
         answers=[
             {"input": row.input, "expected": row.output, "answer": answer, "correct": correct, "loss": loss}
-            for row, answer, correct, loss in zip(
-                rows, results.answers, results.correct, results.losses, strict=True
+            | ({"option": option.by_mean} if option else {})
+            for row, answer, correct, loss, option in zip(
+                rows,
+                results.answers,
+                results.correct,
+                results.losses,
+                results.options or [None] * len(rows),
+                strict=True,
             )
         ],
+        majority=majority_share(rows),
+        **_option_figures(results),
         tokens=tokens,
         details=spec.details,
     )
+
+
+def _option_figures(results: RowResults) -> dict[str, Any]:
+    ranked = [choice for choice in results.options if choice is not None]
+    if not ranked:
+        return {}
+    right = sum(choice.correct for choice in ranked)
+    low, high = wilson_interval(right, len(ranked))
+    return {
+        "option_accuracy": right / len(ranked),
+        "option_low": low,
+        "option_high": high,
+        "option_accuracy_sum": sum(choice.correct_by_sum for choice in ranked) / len(ranked),
+        "option_n": len(ranked),
+    }
 
 
 def mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:

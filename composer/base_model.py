@@ -23,6 +23,7 @@ from composer.errors import BaseModelError
 
 Architecture = Literal["causal", "seq2seq", "state-space"]
 STATE_SPACE_TYPES = {"mamba", "mamba2", "falcon_mamba"}
+UNSUPPORTED_TYPES = {"rwkv"}  # takes no mask, so that padded prompts change its answers
 DEFAULT_CONTEXT = 2_048  # tokens, for models whose config does not say (T5, Mamba)
 MAX_CONTEXT = 8_192  # more is allowed by some models, but not affordable per example
 
@@ -221,6 +222,8 @@ def read_model_config(folder: Path) -> PretrainedConfig:
 
 
 def _architecture(config: PretrainedConfig) -> Architecture:
+    if config.model_type in UNSUPPORTED_TYPES:
+        raise BaseModelError(f"base models of the type {config.model_type} are not supported")
     if config.is_encoder_decoder:
         return "seq2seq"
     return "state-space" if config.model_type in STATE_SPACE_TYPES else "causal"

@@ -8,6 +8,7 @@ from composer.adapters import Adapter
 from composer.arms import Arm
 from composer.checkpoint import Generation
 from composer.contributions import Contribution
+from composer.prompts import PromptFormat
 from composer.recipe import make_recipe
 from composer.report import Tuning
 from composer.settings import ComposeSettings
@@ -36,6 +37,8 @@ class Composition:
 
     loss, start_loss, loss_after_compression: nats per answer token on the examples: of the chosen weights, of the bare
     base model, and of the adapter as it will be stored. probes: each module's own loss, None where it was not computed.
+    objective: what was minimised; with another than "loss", the probes and the generations hold its values.
+    prompt: the format of all prompts; prompts_tried: what template "auto" tried, with losses (composer.prompt_choice).
     arms, contributions: measured on the held-out rows or, without any, by leave-one-out over the examples (measured_on).
     adapter: the composition or, if tuning it further answered the examples left out better, that (saved: the key of its
     arm). validation_evaluations: what leave-one-out cost. not_finite: candidates dropped.
@@ -70,6 +73,9 @@ class Composition:
     settings: ComposeSettings
     examples_sha256: str
     example_count: int
+    objective: str = "loss"
+    prompt: PromptFormat = field(default_factory=PromptFormat)
+    prompts_tried: list[dict[str, Any]] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
 
     @property

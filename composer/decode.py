@@ -16,8 +16,9 @@ from torch import Tensor
 from composer.batches import batch_by_length, common_prefix, length_of, pad_causal
 from composer.evaluator import Evaluator, row_means
 from composer.examples import Example
-from composer.generate import RowResults, answer_budget, is_exact_match
-from composer.prompts import EncodedRow, encode_examples
+from composer.generate import RowResults, answer_budget, end_tokens, is_exact_match
+from composer.options import rank_options
+from composer.prompts import EncodedRow, PromptFormat, encode_examples
 
 LEAST_PREFIX = 8  # tokens: sharing a shorter beginning costs more than it saves
 
@@ -26,19 +27,22 @@ def row_results(
     evaluator: Evaluator,
     weights: NDArray[np.float64],
     examples: Sequence[Example],
-    template: str,
+    prompt: PromptFormat | str,
     *,
     max_new_tokens: int = 32,
 ) -> list[RowResults]:
-    """What the model does on the examples under each weight vector: losses, greedy answers, exact matches.
+    """What the model does on the examples under each weight vector: losses, greedy answers, exact matches, and the
+    options that it finds likeliest where rows have any.
 
     weights: [candidates, n_modules]. Equal to generate.evaluate_rows on the base model with each combination merged.
     """
     base = evaluator.base
     rows = encode_examples(
-        base.tokenizer, examples, template, seq2seq=base.is_seq2seq, limit=base.context_length
+        base.tokenizer, examples, prompt, seq2seq=base.is_seq2seq, limit=base.context_length
     )
-    return encoded_results(evaluator, weights, rows, examples, max_new_tokens=max_new_tokens)
+    return encoded_results(
+        evaluator, weights, rows, examples, ends=end_tokens(base, prompt), max_new_tokens=max_new_tokens
+    )
 
 
 def encoded_results(
@@ -47,22 +51,28 @@ def encoded_results(
     rows: Sequence[EncodedRow],
     examples: Sequence[Example],
     *,
+    ends: frozenset[int] | None = None,
     max_new_tokens: int = 32,
 ) -> list[RowResults]:
-    """The same of rows that are encoded already; rows[i] asks for the output of examples[i]."""
+    """The same of rows that are encoded already; rows[i] asks for the output of examples[i]. ends: the tokens that end an
+    answer; the tokenizer's end token if None."""
     base = evaluator.base
+    ends = ends or frozenset({int(base.tokenizer.eos_token_id)})
     most = answer_budget(base, examples, maximum=max_new_tokens)
     if evaluator.is_packable:
-        losses, tokens = _read_and_continue(evaluator, torch.tensor(weights, dtype=torch.float32), rows, most)
+        losses, tokens = _read_and_continue(
+            evaluator, torch.tensor(weights, dtype=torch.float32), rows, most, ends
+        )
     else:
         losses = evaluator.losses(weights, rows)
-        tokens = _generate(evaluator, torch.tensor(weights, dtype=torch.float32), rows, most)
+        tokens = _generate(evaluator, torch.tensor(weights, dtype=torch.float32), rows, most, ends)
+    options = rank_options(evaluator, weights, rows, examples)
     results = []
     for candidate in range(len(weights)):
         decoded = base.tokenizer.batch_decode(tokens[candidate], skip_special_tokens=True)
         answers = [text.strip() for text in decoded]
         correct = [is_exact_match(a, e.output) for a, e in zip(answers, examples, strict=True)]
-        results.append(RowResults(losses=losses[candidate].tolist(), answers=answers, correct=correct))
+        results.append(RowResults(losses[candidate].tolist(), answers, correct, options[candidate]))
     return results
 
 
@@ -77,7 +87,11 @@ class _Answer:
 
 @torch.inference_mode()
 def _read_and_continue(
-    evaluator: Evaluator, gates: Tensor, rows: Sequence[EncodedRow], most: int
+    evaluator: Evaluator,
+    gates: Tensor,
+    rows: Sequence[EncodedRow],
+    most: int,
+    ends: frozenset[int],
 ) -> tuple[NDArray[np.float64], list[list[list[int]]]]:
     """losses [candidates, rows]; answers[candidate][row]: tokens"""
     losses = np.empty((len(gates), len(rows)))
@@ -90,7 +104,7 @@ def _read_and_continue(
     for batch in batch_by_length(lengths, most_tokens=evaluator.limits.tokens, waste=0.1):
         pairs = [jobs[j] for j in batch]
         values, found = _batch(
-            evaluator, gates, [c for c, _ in pairs], [rows[r] for _, r in pairs], shared, most
+            evaluator, gates, [c for c, _ in pairs], [rows[r] for _, r in pairs], shared, most, ends
         )
         for (candidate, row), value, answer in zip(pairs, values, found, strict=True):
             losses[candidate, row] = value
@@ -99,7 +113,13 @@ def _read_and_continue(
 
 
 def _batch(
-    evaluator: Evaluator, gates: Tensor, candidates: list[int], rows: list[EncodedRow], shared: int, most: int
+    evaluator: Evaluator,
+    gates: Tensor,
+    candidates: list[int],
+    rows: list[EncodedRow],
+    shared: int,
+    most: int,
+    ends: frozenset[int],
 ) -> tuple[list[float], list[_Answer]]:
     device = evaluator.base.device
     padded = pad_causal(rows, evaluator.pad, skip=shared)
@@ -124,13 +144,12 @@ def _batch(
             )
             logits = picked(output)
         values = row_means(logits, padded.targets.to(device), padded.pick_rows.to(device), len(rows))
-        end = int(evaluator.base.tokenizer.eos_token_id)
-        found = _agreed(rows, logits.argmax(dim=1).tolist(), end, most)
-        _continue(evaluator, gates[candidates], output.past_key_values, mask, found, end, most)
+        found = _agreed(rows, logits.argmax(dim=1).tolist(), ends, most)
+        _continue(evaluator, gates[candidates], output.past_key_values, mask, found, ends, most)
     return values.tolist(), found
 
 
-def _agreed(rows: Sequence[EncodedRow], choices: list[int], end: int, most: int) -> list[_Answer]:
+def _agreed(rows: Sequence[EncodedRow], choices: list[int], ends: frozenset[int], most: int) -> list[_Answer]:
     """Each row's greedy answer up to and with the first token that is not the expected one."""
     found, start = [], 0
     for row in rows:
@@ -138,9 +157,9 @@ def _agreed(rows: Sequence[EncodedRow], choices: list[int], end: int, most: int)
         start += len(row.answer)
         agree = next((k for k, token in enumerate(row.answer) if chosen[k] != token), len(row.answer))
         tokens = chosen[: agree + 1]
-        done = end in tokens or len(tokens) >= most
-        if end in tokens:
-            tokens = tokens[: tokens.index(end)]
+        stop = next((k for k, token in enumerate(tokens) if token in ends), None)
+        done = stop is not None or len(tokens) >= most
+        tokens = tokens[:stop]
         found.append(
             _Answer(tokens=tokens[:most], seen=len(row.prompt) + min(agree, len(row.answer) - 1), done=done)
         )
@@ -153,7 +172,7 @@ def _continue(
     cache: object,
     mask: Tensor,
     found: list[_Answer],
-    end: int,
+    ends: frozenset[int],
     most: int,
 ) -> None:
     """Let the unfinished rows go on, one token a forward; rows that finish leave the batch."""
@@ -184,9 +203,9 @@ def _continue(
         step += 1
         for index, token in zip(running, logits.argmax(dim=1).tolist(), strict=True):
             answer = found[index]
-            if token != end:
+            if token not in ends:
                 answer.tokens.append(token)
-            answer.done = token == end or len(answer.tokens) >= most
+            answer.done = token in ends or len(answer.tokens) >= most
         kept = [k for k, index in enumerate(running) if not found[index].done]
         if len(kept) < len(running):
             running = [running[k] for k in kept]
@@ -201,7 +220,11 @@ def _select(cache: object, indices: list[int], device: torch.device) -> None:
 
 @torch.inference_mode()
 def _generate(
-    evaluator: Evaluator, gates: Tensor, rows: Sequence[EncodedRow], most: int
+    evaluator: Evaluator,
+    gates: Tensor,
+    rows: Sequence[EncodedRow],
+    most: int,
+    ends: frozenset[int],
 ) -> list[list[list[int]]]:
     """Answers by the model's own generate, all rows of like length in one batch: [candidates][rows] tokens."""
     answers: list[list[list[int]]] = [[[] for _ in rows] for _ in gates]
@@ -210,7 +233,7 @@ def _generate(
     for batch in batch_by_length(lengths, most_tokens=evaluator.limits.tokens):
         candidates, indices = [jobs[j][0] for j in batch], [jobs[j][1] for j in batch]
         with evaluator.mixing(gates[candidates]):
-            found = evaluator.generate([rows[r].prompt for r in indices], most)
+            found = evaluator.generate([rows[r].prompt for r in indices], most, ends)
         for candidate, row, tokens in zip(candidates, indices, found, strict=True):
             answers[candidate][row] = tokens
     return answers

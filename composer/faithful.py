@@ -1,7 +1,7 @@
 """What the published code computes, quirk by quirk: PyPI `lorahub` 0.1.0, as it runs with PEFT 0.21.2.
 
-For comparison and for reproducing published weights; not for use. Pure functions. Parity with the package itself is
-tested on a tiny T5 (tests/composer/test_faithful.py: equal weights and modules, equal loss). Its quirks:
+For comparison and for reproducing published weights: compose(method="faithful"); not for use. Parity with the package
+itself is tested on a tiny T5 (tests/composer/test_faithful.py: equal weights and modules, equal loss). Its quirks:
 
 1. Sum of factors    It adds up state dicts key by key, so a layer computes (sum w_i B_i)(sum w_i A_i): even in w, with
                      cross terms between the modules, and dependent on how each happens to be factored.
@@ -67,15 +67,30 @@ def replay(adapters: Sequence[Adapter], weights: Iterable[Sequence[float]]) -> I
     With L_0 the last module: L_t = sum_{i<n} w_i M_i + w_n L_{t-1}, factor by factor. What the published search returns
     is one step more, at the weights it recommends.
     """
-    states = _loaded(adapters)
-    live = [{layer for layer in state if state[layer] is states[-1][layer]} for state in states]
+    drift = Drift(adapters)
     for vector in weights:
-        summed = {layer: _sum(layer, states, vector) for layer in states[0]}
-        yield replace(adapters[0], name="composition", factors={**_leftovers(adapters), **summed})
-        states = [
+        yield drift.step(vector)
+
+
+class Drift:
+    """The modules in the memory of the published search, which every composition changes (quirk 5)."""
+
+    def __init__(self, adapters: Sequence[Adapter]) -> None:
+        self._adapters = adapters
+        self._states = _loaded(adapters)
+        last = self._states[-1]
+        self._live = [{layer for layer in state if state[layer] is last[layer]} for state in self._states]
+
+    def step(self, weights: Sequence[float]) -> Adapter:
+        """The next composition. weights: [n_modules]"""
+        summed = {layer: _sum(layer, self._states, weights) for layer in self._states[0]}
+        self._states = [
             {layer: summed[layer] if layer in shared else f for layer, f in state.items()}
-            for state, shared in zip(states, live, strict=True)
+            for state, shared in zip(self._states, self._live, strict=True)
         ]
+        return replace(
+            self._adapters[0], name="composition", factors={**_leftovers(self._adapters), **summed}
+        )
 
 
 def _loaded(adapters: Sequence[Adapter]) -> list[State]:

@@ -1,25 +1,29 @@
 """Answers of a model and what they are worth: greedy generation, exact match, loss per row."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 
 from composer.base_model import BaseModel
 from composer.examples import Example
-from composer.prompts import EncodedRow, encode_examples, encode_prompt, render_prompt
+from composer.prompts import EncodedRow, PromptFormat, encode_examples, end_token, prompt_tokens
 
 IGNORED = -100  # torch's label for positions that carry no loss
 
 
 @dataclass(frozen=True, slots=True)
 class RowResults:
-    """What a model did on rows: per row its loss (nats per answer token), its answer, and whether that is right."""
+    """What a model did on rows: per row its loss (nats per answer token), its answer, and whether that is right.
+
+    options: of each row with answers to choose from, what was chosen (composer.options), None of the others; empty if
+    nothing was ranked.
+    """
 
     losses: list[float]
     answers: list[str]
     correct: list[bool]
+    options: "list[OptionChoice | None]" = field(default_factory=list)
 
     @property
     def loss(self) -> float:
@@ -29,11 +33,34 @@ class RowResults:
     def exact_match(self) -> float:
         return sum(self.correct) / len(self.correct)
 
+    @property
+    def option_accuracy(self) -> float | None:
+        """The share of rows whose right option is the likeliest per token; None if no row has options."""
+        ranked = [choice.correct for choice in self.options if choice is not None]
+        return sum(ranked) / len(ranked) if ranked else None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionChoice:
+    """The likeliest of a row's options: by the mean log-likelihood of its tokens, and by their sum."""
+
+    by_mean: str
+    by_sum: str
+    expected: str
+
+    @property
+    def correct(self) -> bool:
+        return self.by_mean == self.expected
+
+    @property
+    def correct_by_sum(self) -> bool:
+        return self.by_sum == self.expected
+
 
 def evaluate_rows(
     base: BaseModel,
     examples: Sequence[Example],
-    template: str,
+    prompt: PromptFormat | str,
     *,
     max_new_tokens: int = 32,
     batch_rows: int = 16,
@@ -41,12 +68,13 @@ def evaluate_rows(
     """Losses and greedy answers of `base.model` in whatever state it is (bare, or wrapped by PEFT)."""
     answers = greedy_answers(
         base,
-        [render_prompt(template, e.input) for e in examples],
+        [e.input for e in examples],
+        prompt,
         max_new_tokens=answer_budget(base, examples, maximum=max_new_tokens),
         batch_rows=batch_rows,
     )
     return RowResults(
-        losses=row_losses(base, examples, template, batch_rows=batch_rows),
+        losses=row_losses(base, examples, prompt, batch_rows=batch_rows),
         answers=answers,
         correct=[is_exact_match(a, e.output) for a, e in zip(answers, examples, strict=True)],
     )
@@ -69,11 +97,11 @@ def answer_budget(base: BaseModel, examples: Sequence[Example], *, maximum: int)
 
 @torch.inference_mode()
 def row_losses(
-    base: BaseModel, examples: Sequence[Example], template: str, *, batch_rows: int = 16
+    base: BaseModel, examples: Sequence[Example], prompt: PromptFormat | str, *, batch_rows: int = 16
 ) -> list[float]:
     """Mean cross-entropy over the answer tokens of each row, [len(examples)], in nats."""
     rows = encode_examples(
-        base.tokenizer, examples, template, seq2seq=base.is_seq2seq, limit=base.context_length
+        base.tokenizer, examples, prompt, seq2seq=base.is_seq2seq, limit=base.context_length
     )
     order = sorted(range(len(rows)), key=lambda i: len(rows[i].prompt) + len(rows[i].answer))
     losses = [0.0] * len(rows)
@@ -94,11 +122,16 @@ def batch_losses(base: BaseModel, rows: Sequence[EncodedRow]) -> torch.Tensor:
         chosen = targets != IGNORED
         picked = logits[chosen]
     else:
-        # The head is a fifth of a small model's work: run it at the positions that predict an answer token only.
-        hidden = base.model.get_decoder()(**batch, use_cache=False).last_hidden_state[:, :-1]
         targets = labels[:, 1:]
         chosen = targets != IGNORED
-        picked = base.model.get_output_embeddings()(hidden[chosen])
+        # The head is a fifth of a small model's work: it runs at the positions that predict an answer token only. Within
+        # the model's own forward, for some models scale or cap the logits behind it.
+        head = base.model.get_output_embeddings()
+        handle = head.register_forward_pre_hook(lambda _, args: (args[0][:, :-1][chosen][None], *args[1:]))
+        try:
+            picked = base.model(**batch, use_cache=False).logits[0]
+        finally:
+            handle.remove()
     token_losses = torch.nn.functional.cross_entropy(picked.float(), targets[chosen], reduction="none")
     row_of = torch.nonzero(chosen)[:, 0]
     sums = torch.zeros(len(rows), device=token_losses.device).index_add(0, row_of, token_losses)
@@ -121,32 +154,35 @@ def pad_rows(base: BaseModel, rows: Sequence[EncodedRow]) -> tuple[dict[str, tor
 @torch.inference_mode()
 def greedy_answers(
     base: BaseModel,
-    prompts: Sequence[str],
+    inputs: Sequence[str],
+    prompt: PromptFormat | str,
     *,
     max_new_tokens: int,
     batch_rows: int = 16,
-    before_batch: Callable[[list[int]], Any] | None = None,
 ) -> list[str]:
-    """The greedy continuation of each prompt, decoded, in the order given.
-
-    before_batch: told the indices of the rows of the batch that follows, in batch order (so that a caller can set
-    something per row, for example the gate of each row's adapter).
-    """
-    encoded = [encode_prompt(base.tokenizer, p) for p in prompts]
-    order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
-    answers = [""] * len(prompts)
+    """The greedy answer to each input, decoded, in the order given."""
+    encoded = [prompt_tokens(base.tokenizer, text, prompt) for text in inputs]
+    ends = sorted(end_tokens(base, prompt))
+    order = sorted(range(len(inputs)), key=lambda i: len(encoded[i]))
+    answers = [""] * len(inputs)
     for start in range(0, len(order), batch_rows):
         indices = order[start : start + batch_rows]
-        if before_batch is not None:
-            before_batch(indices)
-        for index, answer in zip(
-            indices, _generate(base, [encoded[i] for i in indices], max_new_tokens), strict=True
-        ):
+        found = _generate(base, [encoded[i] for i in indices], max_new_tokens, ends)
+        for index, answer in zip(indices, found, strict=True):
             answers[index] = answer
     return answers
 
 
-def _generate(base: BaseModel, prompts: Sequence[list[int]], max_new_tokens: int) -> list[str]:
+def end_tokens(base: BaseModel, prompt: PromptFormat | str) -> frozenset[int]:
+    """The tokens that end a greedy answer: the tokenizer's end token and, in a chat, the model's own end of a turn."""
+    own = end_token(base.tokenizer, prompt, seq2seq=base.is_seq2seq)
+    end = base.tokenizer.eos_token_id
+    return frozenset({own} if end is None else {own, int(end)})
+
+
+def _generate(
+    base: BaseModel, prompts: Sequence[list[int]], max_new_tokens: int, ends: list[int]
+) -> list[str]:
     width = max(len(p) for p in prompts)
     pad = (
         base.tokenizer.pad_token_id
@@ -170,7 +206,7 @@ def _generate(base: BaseModel, prompts: Sequence[list[int]], max_new_tokens: int
         do_sample=False,
         num_beams=1,
         pad_token_id=pad,
-        eos_token_id=base.tokenizer.eos_token_id,
+        eos_token_id=ends,
         # A model's own generation_config may ask for sampling; these would only warn beside do_sample=False.
         temperature=None,
         top_p=None,

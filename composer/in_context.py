@@ -43,8 +43,11 @@ def with_shots(
     made = []
     for row in rows:
         opening = row.prompt[:1] if before and row.prompt[:1] == [tokenizer.bos_token_id] else []
-        answer = row.answer if seq2seq or not count else [*row.answer[:-1], *separator]
-        made.append(EncodedRow(prompt=[*opening, *before, *row.prompt[len(opening) :]], answer=answer))
+        answer, *options = (
+            tokens if seq2seq or not count else [*tokens[:-1], *separator]
+            for tokens in (row.answer, *row.options)
+        )
+        made.append(EncodedRow([*opening, *before, *row.prompt[len(opening) :]], answer, options))
     return made, count
 
 

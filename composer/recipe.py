@@ -17,7 +17,8 @@ PACKAGES = ("torch", "transformers", "numpy", "scipy", "cma", "nevergrad")
 def make_recipe(
     composition: "Composition", modules: Sequence[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """Everything that decides the result, as JSON-able values.
+    """Everything that decides the result, as JSON-able values. Its settings hold the prompt format that was used, also where
+    template "auto" chose it.
 
     modules: one dict per module given to compose, with whatever identifies it to the caller (name, revision);
     the adapters' names if None. Each gets its "weight" and, where it was probed, the "loss" it had alone.
@@ -33,8 +34,10 @@ def make_recipe(
         ],
         "method": composition.method,
         "optimizer": composition.optimizer,
-        "settings": asdict(composition.settings),
+        "objective": composition.objective,
+        "settings": asdict(composition.settings) | asdict(composition.prompt),
         "examples_sha256": composition.examples_sha256,
+        **({"prompts_tried": composition.prompts_tried} if composition.prompts_tried else {}),
         "examples": composition.example_count,
         "evaluations": composition.evaluations,
         "loss": composition.loss,

@@ -52,6 +52,11 @@ class Makings:
     full: bool
     pulse: Callable[[], None]
 
+    @property
+    def mixing(self) -> str:
+        """The method by which modules are mixed in a running model: a module alone is the same by all methods."""
+        return "factors" if self.method == "factors" else "deltas"
+
     def lineup(
         self, rows: Sequence[EncodedRow], alone: Array, weights: Array, composition: Adapter
     ) -> list[Rival]:
@@ -133,6 +138,7 @@ def measure_rivals(
     evaluator = Evaluator(base, adapters, pulse=pulse)
     gates = np.zeros((len(rivals), len(adapters)))
     gates[[i for i, r in enumerate(rivals) if r.adapter is not None], np.arange(len(adapters))] = 1.0
+    ends = frozenset({int(base.tokenizer.eos_token_id), *(row.answer[-1] for row in rows)})
     found: dict[str, Measured] = {}
 
     def measure(keys: list[str], asked: Sequence[EncodedRow], details: dict[str, Any]) -> None:
@@ -140,7 +146,12 @@ def measure_rivals(
         if not indices:
             return
         results = encoded_results(
-            evaluator, gates[indices], asked, examples[: len(asked)], max_new_tokens=max_new_tokens
+            evaluator,
+            gates[indices],
+            asked,
+            examples[: len(asked)],
+            ends=ends,
+            max_new_tokens=max_new_tokens,
         )
         tokens = [len(row.prompt) for row in asked]
         for index, result in zip(indices, results, strict=True):

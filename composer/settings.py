@@ -4,11 +4,12 @@ import math
 from dataclasses import dataclass
 
 from composer.errors import SettingsError
-from composer.prompts import DEFAULT_TEMPLATE, check_template
+from composer.prompts import AUTO_TEMPLATE, DEFAULT_TEMPLATE, PromptFormat
 
-METHODS = ("auto", "deltas", "factors")
+METHODS = ("auto", "deltas", "factors", "faithful")
 OPTIMIZERS = ("auto", "probe", "cma", "ngopt", "cobyla", "random")
 ARMS = ("basic", "full")
+OBJECTIVES = ("loss", "exact_match", "option_accuracy")
 MOST_BUDGET = 2_000
 MOST_TUNE_STEPS = 500
 MOST_MODULES = 100
@@ -18,6 +19,9 @@ MOST_MODULES = 100
 class ComposeSettings:
     """budget: candidates evaluated by the search, never exceeded. bound: of each weight. penalty: on mean |w|.
     rank: of the result, raised where it would cost loss. max_modules: more than these are probed first and the best kept.
+    template: of the prompts, or "auto": the modules' own recorded ones are tried (composer.prompt_choice). chat: in the
+    form of the base model's chats, with `system` as the system's turn. objective: what the search minimises
+    (composer.scores). method "faithful" is the published code itself, so only with its optimizer and the loss.
     arms: what the result is compared with: "basic" is the base model, the best single module and the uniform mean; "full"
     adds in-context learning, random modules and a LoRA tuned on the examples. tune_steps: at most so many steps of gradient
     tuning after the search, stopped early by cross-validation; 0: none.
@@ -32,11 +36,14 @@ class ComposeSettings:
     bound: float = 1.5
     penalty: float = 0.05
     rank: int = 16
-    template: str = DEFAULT_TEMPLATE
+    template: str = AUTO_TEMPLATE
     max_new_tokens: int = 32
     max_modules: int = 20
     arms: str = "full"
     tune_steps: int = 0
+    chat: bool = False
+    system: str = ""
+    objective: str = "loss"
 
     def __post_init__(self) -> None:
         _one_of("method", self.method, METHODS)
@@ -50,7 +57,31 @@ class ComposeSettings:
         _whole("max_modules", self.max_modules, 1, MOST_MODULES)
         _one_of("arms", self.arms, ARMS)
         _whole("tune_steps", self.tune_steps, 0, MOST_TUNE_STEPS)
-        check_template(self.template)
+        _one_of("objective", self.objective, OBJECTIVES)
+        if type(self.chat) is not bool:
+            raise SettingsError(f"chat must be true or false, not {self.chat!r}", code="bad_chat")
+        self.prompt.check()
+        if problem := faithful_problem(self.method, self.optimizer, self.objective, self.tune_steps):
+            raise SettingsError(problem, code="not_faithful")
+
+    @property
+    def prompt(self) -> PromptFormat:
+        """The format of the prompts; with template "auto" the one to fall back on."""
+        template = DEFAULT_TEMPLATE if self.template == AUTO_TEMPLATE else self.template
+        return PromptFormat(template, chat=self.chat, system=self.system)
+
+
+def faithful_problem(method: str, optimizer: str, objective: str, tune_steps: int = 0) -> str:
+    """Why the method "faithful" cannot be had with these; empty if it can, or is not asked for."""
+    if method != "faithful":
+        return ""
+    if optimizer not in ("auto", "ngopt"):
+        return f"the method faithful is the published search too: its optimizer is ngopt, not {optimizer}"
+    if objective != "loss":
+        return f"the method faithful minimises the published loss, not {objective}"
+    if tune_steps:
+        return "the method faithful is not tuned afterwards: set the tuning to 0 steps"
+    return ""
 
 
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:

@@ -17,7 +17,7 @@ from composer.base_model import BaseModel
 from composer.errors import SettingsError
 from composer.examples import Example
 from composer.generate import batch_losses
-from composer.prompts import DEFAULT_TEMPLATE, EncodedRow, check_template, encode_examples
+from composer.prompts import DEFAULT_TEMPLATE, EncodedRow, PromptFormat, encode_examples
 
 DEFAULT_TARGETS = {
     "causal": ("q_proj", "v_proj"),
@@ -38,7 +38,7 @@ class TrainSettings:
     batch_rows: int = 8
     learning_rate: float = 2e-3
     seed: int = 0
-    template: str = DEFAULT_TEMPLATE
+    template: PromptFormat | str = DEFAULT_TEMPLATE
 
     def __post_init__(self) -> None:
         if (
@@ -50,7 +50,7 @@ class TrainSettings:
             raise SettingsError(
                 "rank must be 1-512, steps and batch rows at least 1, the learning rate between 0 and 1"
             )
-        check_template(self.template)
+        PromptFormat.of(self.template).check()
 
 
 @dataclass(slots=True)

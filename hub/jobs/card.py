@@ -1,11 +1,14 @@
 """The README.md of a composition: what it is made of, what it was compared with, how to use it. No example is quoted."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from composer.prompts import PromptFormat
 from hub.jobs.licenses import strictest
 from hub.jobs.models import Job
-from hub.registry.models import Revision
+from hub.registry.models import BaseModel, Revision
+from hub.registry.snippets import AUTO_CLASS, ask_snippet
 
 
 def render(
@@ -17,7 +20,7 @@ def render(
         key=lambda row: -abs(row[2]),
     )
     parts = [
-        _front_matter(job, revisions),
+        _front_matter(job, revisions, result),
         f"# {name}",
         f"A LoRA adapter for `{job.base_model.model_id}`, composed without gradients from {len(used)} "
         f"module{'s' if len(used) != 1 else ''} and {len(job.examples)} example{'s' if len(job.examples) != 1 else ''}: "
@@ -34,12 +37,12 @@ def render(
         f"compressed to rank {result['rank']}{_error(result)}. `recipe.json` has all that is needed to make it again.",
         _tuning(result),
         "## Use it",
-        _usage(job, name),
+        _usage(job, name, PromptFormat(**result["prompt"])),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _front_matter(job: Job, revisions: Sequence[Revision]) -> str:
+def _front_matter(job: Job, revisions: Sequence[Revision], result: Mapping[str, Any]) -> str:
     lines = [
         "---",
         f"base_model: {job.base_model.model_id}",
@@ -47,6 +50,10 @@ def _front_matter(job: Job, revisions: Sequence[Revision]) -> str:
         "library_name: peft",
         "tags: [composition, lora]",
     ]
+    prompt = PromptFormat(**result["prompt"])
+    lines.append(f"prompt_template: {json.dumps(prompt.template)}")  # JSON text is YAML text
+    if prompt.chat:
+        lines += ["prompt_format: chat", f"system_prompt: {json.dumps(prompt.system)}"]
     if licence := strictest([r.module.license for r in revisions]):
         lines.append(f"license: {licence}")
     return "\n".join([*lines, "---"])
@@ -109,9 +116,10 @@ def _error(result: Mapping[str, Any]) -> str:
     return "" if error is None else f" (relative error {error:.1%})"
 
 
-def _usage(job: Job, name: str) -> str:
+def _usage(job: Job, name: str, prompt: PromptFormat) -> str:
     full_name = f"{job.namespace.name}/{name}"
-    auto = "AutoModelForSeq2SeqLM" if job.base_model.architecture == "seq2seq" else "AutoModelForCausalLM"
+    architecture = BaseModel.Architecture(job.base_model.architecture)
+    auto = AUTO_CLASS[architecture]
     fence = "````"  # a template may hold three backticks
     return "\n".join(
         [
@@ -126,8 +134,14 @@ def _usage(job: Job, name: str) -> str:
             "",
             "Ask it the way it was composed:",
             "",
+            f"{fence}python",
+            ask_snippet(architecture, prompt).replace(fence, "```"),
+            fence,
+            "",
+            f"Its prompt template{', as the user turn of a chat' if prompt.chat else ''}:",
+            "",
             f"{fence}text",
-            job.prompt_template.replace(fence, "```"),
+            prompt.template.replace(fence, "```"),
             fence,
         ]
     )

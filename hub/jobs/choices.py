@@ -1,9 +1,22 @@
-"""The composer's methods and optimizers in words for people; tests/hub/jobs/test_compose_form.py keeps them complete."""
+"""The composer's methods, optimizers, objectives and prompt formats in words for people.
+
+tests/hub/jobs/test_compose_form.py keeps them complete.
+"""
 
 METHODS = {
     "auto": "Automatic: deltas",
     "deltas": "Deltas: the weighted sum of the modules' updates, exact",
     "factors": "Factors: as LoraHub published it",
+    "faithful": "Faithful: exactly what its package lorahub 0.1.0 computes, with NGOpt",
+}
+OBJECTIVES = {
+    "loss": "Loss: nats per answer token",
+    "exact_match": "Exact match of the greedy answers",
+    "option_accuracy": "Option accuracy: the right option is the likeliest",
+}
+PROMPT_FORMATS = {
+    "plain": "Plain: the filled template",
+    "chat": "Chat: as the user's turn, in the base model's own chat format",
 }
 COMPARE = {
     "full": "Everything: also in-context learning, random modules and a LoRA tuned on the examples",

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import zip_longest
 from typing import Any
 
@@ -11,10 +10,18 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 
 from composer.errors import ComposerError
-from composer.examples import MAX_FILE_BYTES, Example, parse_examples
-from composer.prompts import DEFAULT_TEMPLATE, instruction_template
+from composer.examples import (
+    ARROW,
+    MAX_FILE_BYTES,
+    OPTIONS_MARK,
+    Example,
+    parse_examples,
+    parse_options,
+    with_options,
+)
+from composer.prompts import AUTO_TEMPLATE, instruction_template
 from hub.accounts.models import User
-from hub.jobs.choices import COMPARE, METHODS, OPTIMIZERS
+from hub.jobs.choices import COMPARE, METHODS, OBJECTIVES, OPTIMIZERS, PROMPT_FORMATS
 from hub.jobs.errors import JobRefused
 from hub.jobs.models import Job
 from hub.jobs.preflight import AUTO, ComposeRequest, check_request, sentence_of
@@ -64,6 +71,28 @@ class ComposeForm(forms.Form):
     penalty = forms.FloatField(initial=0.05, required=False, help_text="Pull towards small weights.")
     bound = forms.FloatField(initial=1.5, required=False, help_text="Largest size of a weight.")
     rank = forms.IntegerField(initial=16, required=False, help_text="Rank of the new module.")
+    objective = forms.ChoiceField(
+        choices=list(OBJECTIVES.items()),
+        initial="loss",
+        required=False,
+        help_text="What the search makes as good as it can on the examples.",
+    )
+    options_text = forms.CharField(
+        label="Answer options",
+        required=False,
+        max_length=5000,
+        help_text="If every answer is one of a few: all of them, with semicolons between. Which of them the model finds "
+        "likeliest is then measured, too.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "yes; no"}),
+    )
+    prompt_format = forms.ChoiceField(choices=list(PROMPT_FORMATS.items()), initial="plain", required=False)
+    system_prompt = forms.CharField(
+        label="System prompt",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Of a chat; the model's own default if empty.",
+    )
     tune_steps = forms.IntegerField(
         label="Tune afterwards",
         initial=0,
@@ -78,7 +107,8 @@ class ComposeForm(forms.Form):
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
-        help_text="Instead of an instruction: text with {input} once and {output} at its end.",
+        help_text="Instead of an instruction: text with {input} once and {output} at its end. Without either, the modules' "
+        "own templates are tried on the examples, too, and the best is used.",
     )
     name = forms.CharField(
         label="Name",
@@ -131,7 +161,10 @@ class ComposeForm(forms.Form):
     @property
     def advanced_open(self) -> bool:
         """Whether something in the drawer differs from its default, or is wrong."""
-        names = ("method", "optimizer", "prompt_template", "compare", *NUMBERS)
+        names = (
+            *("method", "optimizer", "objective", "compare", *NUMBERS),
+            *("prompt_template", "prompt_format", "system_prompt"),
+        )
         changed = any(
             str(self[n].value() or "") not in ("", str(self.fields[n].initial or "")) for n in names
         )
@@ -145,12 +178,21 @@ class ComposeForm(forms.Form):
             f"form-{key}-{request_hash(self.compose_request)[:16]}" if key and self.compose_request else None
         )
 
+    def clean_options_text(self) -> list[str]:
+        try:
+            return list(parse_options(self.cleaned_data["options_text"]))
+        except ComposerError as error:
+            raise forms.ValidationError(sentence_of(error), code=error.code) from error
+
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         examples = self._read("examples", typed=self._typed_rows())
         holdout = self._read("holdout")
         if self.errors:
             return data
+        instruction = data["instruction"].replace("\r\n", "\n")
+        if options := data["options_text"]:
+            examples, holdout = with_options(examples, options), with_options(holdout, options)
         self.compose_request = request = ComposeRequest(
             base_model=data["base_model"].model_id,
             modules=self.picked if data.get("choose") == "picked" else AUTO,
@@ -158,8 +200,11 @@ class ComposeForm(forms.Form):
             holdout=holdout,
             method=data["method"] or AUTO,
             optimizer=data["optimizer"] or AUTO,
+            objective=data["objective"] or "loss",
             prompt_template=(data["prompt_template"] or "").replace("\r\n", "\n").strip("\n")
-            or instruction_template(data["instruction"].replace("\r\n", "\n")),
+            or (instruction_template(instruction) if instruction.strip() else AUTO_TEMPLATE),
+            prompt_format=data["prompt_format"] or "plain",
+            system_prompt=data["system_prompt"].replace("\r\n", "\n"),
             name=data["name"],
             private=data["visibility"] == "private",
             compare=data["compare"] or "full",
@@ -205,7 +250,7 @@ class ComposeForm(forms.Form):
         if file is not None:
             try:
                 rows += parse_examples(_text_of(file))
-                self._kept[f"{what}_text"] = rows_as_text([asdict(row) for row in rows])
+                self._kept[f"{what}_text"] = rows_as_text([row.to_json() for row in rows])
             except (ComposerError, UnicodeDecodeError) as error:
                 why = "is not UTF-8 text." if isinstance(error, UnicodeDecodeError) else sentence_of(error)
                 self.add_error(
@@ -230,6 +275,7 @@ def initial_from_job(job: Job, *, use: str = "") -> dict[str, Any]:
     use: an arm of its result to make instead: "uniform" (the same modules, equal weights: the first that a search tries,
     so a budget of 1 is enough) or "composition" (without tuning).
     """
+    options = _common_options([*job.examples, *job.holdout])
     modules = [
         row.revision.module.full_name for row in job.modules.select_related("revision__module__namespace")
     ]
@@ -242,15 +288,15 @@ def initial_from_job(job: Job, *, use: str = "") -> dict[str, Any]:
         changes = {"choose": "picked", "modules": used, "budget": 1, "tune_steps": 0}
     return {
         "base_model": job.base_model.model_id,
-        "examples_text": rows_as_text(job.examples),
-        "holdout_text": rows_as_text(job.holdout),
+        "examples_text": rows_as_text(_without(job.examples, options)),
+        "holdout_text": rows_as_text(_without(job.holdout, options)),
+        "options_text": "; ".join(options),
         "instruction": (instruction := _instruction_of(job.prompt_template)),
-        "prompt_template": ""
-        if instruction or job.prompt_template == DEFAULT_TEMPLATE
-        else job.prompt_template,
+        "prompt_template": "" if instruction or job.prompt_template == AUTO_TEMPLATE else job.prompt_template,
         "choose": "auto" if job.auto_select else "picked",
         "modules": [] if job.auto_select else modules,
         "visibility": "private" if job.private else "public",
+        **{n: getattr(job, n) for n in ("objective", "prompt_format", "system_prompt")},
         **{n: getattr(job, n) for n in ("method", "optimizer", "compare", *NUMBERS)},
     } | changes
 
@@ -261,19 +307,33 @@ def _weights_of(job: Job, key: str) -> list[float]:
     return next((list(arm["weights"]) for arm in arms if arm["key"] == key), [])
 
 
-def rows_as_text(rows: Sequence[Mapping[str, str]]) -> str:
+def _common_options(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The options that all rows share, if the field for them can say them; else none."""
+    options: list[str] = rows[0].get("options", []) if rows else []
+    shared = all(row.get("options", []) == options for row in rows)
+    return options if shared and list(parse_options("; ".join(options))) == options else []
+
+
+def _without(rows: Sequence[Mapping[str, Any]], options: list[str]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if k != "options" or v != options} for row in rows]
+
+
+def rows_as_text(rows: Sequence[Mapping[str, Any]]) -> str:
     r"""Rows as `input => output` lines; as JSON lines if one of them would not survive that."""
-    lines = "\n".join(f"{row['input']} => {row['output']}".replace("\n", "\\n") for row in rows)
+    lines = "\n".join(_line(row).replace("\n", "\\n") for row in rows)
     if not rows:
         return ""
     try:
-        if [asdict(e) for e in parse_examples(lines)] == [dict(row) for row in rows]:
+        if [e.to_json() for e in parse_examples(lines)] == [dict(row) for row in rows]:
             return lines
     except ComposerError:
         pass
-    return "\n".join(
-        json.dumps({"input": row["input"], "output": row["output"]}, ensure_ascii=False) for row in rows
-    )
+    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    options = f" {OPTIONS_MARK} {'; '.join(row['options'])}" if row.get("options") else ""
+    return f"{row['input']} {ARROW} {row['output']}{options}"
 
 
 def _instruction_of(template: str) -> str:

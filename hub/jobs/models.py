@@ -47,7 +47,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
 
 class Job(models.Model):
-    """One request to compose. `examples` and `holdout` are lists of {"input", "output"}."""
+    """One request to compose. `examples` and `holdout` are lists of {"input", "output", "options"?}."""
 
     class Status(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -79,7 +79,10 @@ class Job(models.Model):
     auto_select = models.BooleanField(default=False)
     examples = models.JSONField()
     holdout = models.JSONField(default=list, blank=True)
-    prompt_template = models.TextField()
+    prompt_template = models.TextField()  # or "auto": the best of those that the modules record
+    prompt_format = models.CharField(max_length=16, default="plain")
+    system_prompt = models.TextField(blank=True, default="")
+    objective = models.CharField(max_length=32, default="loss")
     method = models.CharField(max_length=32)
     optimizer = models.CharField(max_length=32)
     budget = models.PositiveIntegerField()

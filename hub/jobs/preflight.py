@@ -5,10 +5,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from composer.chats import folder_has_chats
 from composer.errors import ComposerError
 from composer.examples import Example, check_examples
-from composer.prompts import DEFAULT_TEMPLATE, check_template
-from composer.settings import ARMS, METHODS, MOST_BUDGET, MOST_TUNE_STEPS, OPTIMIZERS
+from composer.prompts import AUTO_TEMPLATE, DEFAULT_TEMPLATE, FORMATS, PromptFormat
+from composer.settings import (
+    ARMS,
+    METHODS,
+    MOST_BUDGET,
+    MOST_TUNE_STEPS,
+    OBJECTIVES,
+    OPTIMIZERS,
+    faithful_problem,
+)
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
 from hub.jobs.errors import JobRefused
@@ -46,7 +55,10 @@ class ComposeRequest:
     rank: int = 16
     compare: str = "full"
     tune_steps: int = 0
-    prompt_template: str = DEFAULT_TEMPLATE
+    prompt_template: str = AUTO_TEMPLATE
+    prompt_format: str = "plain"
+    system_prompt: str = ""
+    objective: str = "loss"
     name: str = ""
     private: bool = False
 
@@ -71,12 +83,7 @@ def check_request(user: User, request: ComposeRequest) -> Checked:
     _check_rows("examples", request.examples, MAX_EXAMPLES, note)
     if request.holdout:
         _check_rows("holdout", request.holdout, MAX_HOLDOUT, note)
-    try:
-        check_template(request.prompt_template)
-        if "\x00" in request.prompt_template:
-            note("prompt_template", "bad_settings", "The prompt template has characters that are not text.")
-    except ComposerError as error:
-        note("prompt_template", error.code, sentence_of(error))
+    _check_prompt(request, base_model, note)
     revisions = _find_modules(user, request.modules, base_model, note)
     _check_settings(request, note)
     _check_name(user, request.name, note)
@@ -117,6 +124,31 @@ def _check_rows(field_name: str, rows: Sequence[Example], maximum: int, note: No
             f"The rows have more than {MAX_CHARACTERS:,} characters together; use fewer or shorter ones."
         )
         note(field_name, "bad_examples", sentence)
+
+
+def _check_prompt(request: ComposeRequest, base_model: BaseModel | None, note: Note) -> None:
+    if request.prompt_format not in FORMATS:
+        sentence = f"The prompt format {_quote(request.prompt_format)} is not one of {_list(FORMATS)}."
+        note("prompt_format", "unknown_prompt_format", sentence)
+    for field_name, code, text in (
+        ("prompt_template", "bad_settings", request.prompt_template),
+        ("system_prompt", "bad_settings", request.system_prompt),
+    ):
+        if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            words = field_name.replace("_", " ")
+            note(field_name, code, f"The {words} has characters that are not text.")
+    template = DEFAULT_TEMPLATE if request.prompt_template == AUTO_TEMPLATE else request.prompt_template
+    chat = request.prompt_format == "chat"
+    try:
+        PromptFormat(template, chat, request.system_prompt if chat else "").check()
+    except ComposerError as error:
+        note("prompt_template", error.code, sentence_of(error))
+    if chat and base_model is not None and not folder_has_chats(base_model.folder):
+        sentence = f"{base_model.model_id} has no chat template: use the plain prompt format."
+        note("prompt_format", "no_chat_template", sentence)
+    if request.system_prompt and not chat:
+        sentence = "A system prompt is part of a chat: choose the chat format for it."
+        note("system_prompt", "bad_settings", sentence)
 
 
 def _find_modules(
@@ -200,6 +232,16 @@ def _check_settings(request: ComposeRequest, note: Note) -> None:
             "unknown_optimizer",
             f"The optimizer {_quote(request.optimizer)} is not one of {_list(OPTIMIZERS)}.",
         )
+    if request.objective not in OBJECTIVES:
+        sentence = f"The objective {_quote(request.objective)} is not one of {_list(OBJECTIVES)}."
+        note("objective", "unknown_objective", sentence)
+    elif request.objective == "option_accuracy" and not all(row.options for row in request.examples):
+        sentence = (
+            "Option accuracy needs answer options for every example: name them for all, or in the rows."
+        )
+        note("objective", "no_options", sentence)
+    if problem := faithful_problem(request.method, request.optimizer, request.objective, request.tune_steps):
+        note("method", "not_faithful", sentence_of(ValueError(problem)))
     if request.compare not in ARMS:
         note(
             "compare",

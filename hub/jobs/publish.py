@@ -4,11 +4,13 @@ import json
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from composer.adapters import save_adapter
 from composer.compose import Composition
+from composer.prompts import PromptFormat
 from hub.jobs import card
 from hub.jobs.lease import Lease, end, fenced
 from hub.jobs.licenses import strictest
@@ -49,7 +51,7 @@ def publish_composition(
             namespace=job.namespace,
             name=name,
             files=files,
-            metadata=_metadata(job, [r for r, _ in parents]),
+            metadata=_metadata(job, [r for r, _ in parents], composition.prompt),
             message=f"Composed by job {job.pk}",
             private=job.private or bool(result["private_because"]),
             parents=parents,
@@ -91,6 +93,9 @@ def build_result(job: Job, revisions: Sequence[Revision], composition: Compositi
         "method": composition.method,
         "optimizer": composition.optimizer,
         "rank": composition.rank,
+        "objective": composition.objective,
+        "prompt": asdict(composition.prompt),
+        "prompts_tried": composition.prompts_tried,
         "compression_error": composition.compression_error,
         "loss_after_compression": composition.loss_after_compression,
         "held_out": composition.held_out,
@@ -146,7 +151,7 @@ def _write_files(
     return {path.name: path for path in sorted(place.iterdir())}
 
 
-def _metadata(job: Job, used: Sequence[Revision]) -> ModuleMetadata:
+def _metadata(job: Job, used: Sequence[Revision], prompt: PromptFormat) -> ModuleMetadata:
     """What the files cannot say. used: the revisions with a weight; a module that was only tried leaves no trace."""
     modules = [r.module for r in used]
     return ModuleMetadata(
@@ -155,7 +160,9 @@ def _metadata(job: Job, used: Sequence[Revision]) -> ModuleMetadata:
         tags=("composition", "lora"),
         languages=tuple(sorted({language for m in modules for language in m.languages}))[:20],
         license=strictest([m.license for m in modules]),
-        prompt_template=job.prompt_template,
+        prompt_template=prompt.template,
+        prompt_format="chat" if prompt.chat else "plain",
+        system_prompt=prompt.system,
         base_model=job.base_model.model_id,
     )
 
@@ -171,7 +178,11 @@ def _evaluations(job: Job, result: Mapping[str, Any]) -> list[EvaluationData]:
         return []
     name = MEASURED_ON[result["measured_on"]]
     rows = []
-    for metric, low, high in (("loss", "loss_low", "loss_high"), ("exact_match", "exact_low", "exact_high")):
+    for metric, low, high in (
+        ("loss", "loss_low", "loss_high"),
+        ("exact_match", "exact_low", "exact_high"),
+        ("option_accuracy", "option_low", "option_high"),
+    ):
         if composed.get(metric) is None:
             continue
         details = {"job": job.pk, "held_out": result["held_out"], "measured_on": result["measured_on"]}
@@ -197,9 +208,11 @@ def _finite(value: float | None) -> float | None:
 
 
 def _plain(value: Any) -> Any:
-    """The same without infinities and NaN, which JSON has no word for."""
+    """The same as PostgreSQL's JSON can hold it: no infinities or NaN, and no NUL, which a model may well answer with."""
     if isinstance(value, float):
         return _finite(value)
+    if isinstance(value, str):
+        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

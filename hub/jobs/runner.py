@@ -7,10 +7,10 @@ whose text is meant for the user -> failed with that text; anything else -> fail
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
-from django.db import Error as DatabaseFailure
+from django.db import InterfaceError, OperationalError
 
 from composer.adapters import Adapter, load_adapter
 from composer.base_model import BaseModel as LoadedModel
@@ -18,6 +18,8 @@ from composer.checkpoint import Generation
 from composer.compose import AdapterSource, ComposeSettings, Composition, Progress, compose
 from composer.errors import ComposerError, SearchStopped, SettingsError
 from composer.examples import Example, examples_from_rows
+from composer.prompts import PromptFormat
+from composer.recorded import prompt_of
 from hub.jobs import outcome, warm
 from hub.jobs.errors import HandOver, JobTimedOut, LeaseLost
 from hub.jobs.lease import Heartbeat, Lease, claim
@@ -30,6 +32,9 @@ from hub.registry.services import RegistryError, candidates_for, materialize
 from hub.registry.storage import FileCorrupt
 
 INTERNAL_ERROR = "Something went wrong on our side (internal error); your request was fine. It is in the hub's log as job {}."
+
+# The connection or the server, not what was written: a value that it refuses ends the job, or it would be tried for ever.
+DATABASE_GONE = (OperationalError, InterfaceError)
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +50,7 @@ def run_job(job_id: int) -> None:
             _run_and_end(lease, heartbeat)
     except LeaseLost as error:
         log.warning("%s", error)
-    except DatabaseFailure as error:
+    except DATABASE_GONE as error:
         # Not the job's fault: its lease runs out, and the sweeper sends it again.
         log.error("job %s: the database went away: %s", job_id, error)
     log.info("job %s: left", job_id)
@@ -54,7 +59,7 @@ def run_job(job_id: int) -> None:
 def _run_and_end(lease: Lease, heartbeat: Heartbeat) -> None:
     try:
         _run(lease, heartbeat)
-    except (LeaseLost, DatabaseFailure):
+    except (LeaseLost, *DATABASE_GONE):
         raise
     except HandOver:
         outcome.hand_over(lease)  # and the next worker's sweep sends it
@@ -144,9 +149,17 @@ def _adapter(revision: Revision, base: LoadedModel) -> AdapterSource:
                 f"A stored file of {name} is damaged. Leave this module out; its owner can upload it again."
             )
             raise RegistryError("file_corrupt", sentence) from error
-        return load_adapter(folder, name=name, base=base)
+        adapter = load_adapter(folder, name=name, base=base)
+        return replace(adapter, prompt=_recorded_prompt(revision) or adapter.prompt)
 
     return AdapterSource(name, load)
+
+
+def _recorded_prompt(revision: Revision) -> PromptFormat | None:
+    """The format that the module's page names; what its author edits there counts more than its files."""
+    module = revision.module
+    words = ("prompt_template", "prompt_format", "system_prompt")
+    return prompt_of({word: getattr(module, word) for word in words})
 
 
 def _settings(job: Job) -> ComposeSettings:
@@ -159,6 +172,9 @@ def _settings(job: Job) -> ComposeSettings:
         penalty=job.penalty,
         rank=job.rank,
         template=job.prompt_template,
+        chat=job.prompt_format == "chat",
+        system=job.system_prompt,
+        objective=job.objective,
         arms=job.compare,
         tune_steps=job.tune_steps,
     )

@@ -5,9 +5,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from composer.examples import Example
-from composer.prompts import DEFAULT_TEMPLATE
-from composer.settings import ARMS, METHODS, OPTIMIZERS
+from composer.examples import Example, with_options
+from composer.prompts import AUTO_TEMPLATE, FORMATS
+from composer.settings import ARMS, METHODS, OBJECTIVES, OPTIMIZERS
 from hub.jobs.models import Job
 from hub.jobs.preflight import (
     AUTO,
@@ -27,6 +27,14 @@ from hub.jobs.progress import JobProgress
 class ExampleSerializer(serializers.Serializer[Any]):
     input = serializers.CharField(trim_whitespace=False, allow_blank=True, default="")
     output = serializers.CharField(trim_whitespace=False, allow_blank=True, default="")
+    options = serializers.ListField(
+        child=serializers.CharField(trim_whitespace=False, allow_blank=True),
+        required=False,
+        help_text="The answers to choose from, the output among them; their likelihoods are ranked.",
+    )
+
+    def to_representation(self, instance: Any) -> Any:
+        return instance  # a stored row, which has options only where they were given
 
 
 @extend_schema_field(
@@ -72,6 +80,12 @@ class JobRequestSerializer(serializers.Serializer[Any]):
         default=0.05, help_text=f"Weight of the penalty, {PENALTY[0]} to {PENALTY[1]}."
     )
     rank = serializers.IntegerField(default=16, help_text=f"Rank of the result, {RANK[0]} to {RANK[1]}.")
+    options = serializers.ListField(
+        child=serializers.CharField(trim_whitespace=False, allow_blank=True),
+        default=list,
+        help_text="Answers to choose from, for all rows that name none of their own.",
+    )
+    objective = serializers.CharField(default="loss", help_text=f"One of {', '.join(OBJECTIVES)}.")
     compare = serializers.CharField(
         default="full",
         help_text=f"What to compare the result with, one of {', '.join(ARMS)}; full adds in-context learning, random "
@@ -83,9 +97,16 @@ class JobRequestSerializer(serializers.Serializer[Any]):
         "and kept only if examples left out are answered better.",
     )
     prompt_template = serializers.CharField(
-        default=DEFAULT_TEMPLATE,
+        default=AUTO_TEMPLATE,
         trim_whitespace=False,
-        help_text="Text with {input} once and {output} at its end.",
+        help_text='Text with {input} once and {output} at its end; "auto": the inputs as they are, or in a template '
+        "that one of the modules records, whichever fits the examples better.",
+    )
+    prompt_format = serializers.CharField(
+        default="plain", help_text=f"One of {', '.join(FORMATS)}; chat: the template is the user's turn."
+    )
+    system_prompt = serializers.CharField(
+        default="", allow_blank=True, trim_whitespace=False, help_text="The system's turn of a chat."
     )
     name = serializers.CharField(
         default="", allow_blank=True, help_text="Of the new module; one is made if empty."
@@ -95,8 +116,12 @@ class JobRequestSerializer(serializers.Serializer[Any]):
     def to_request(self) -> ComposeRequest:
         data: dict[str, Any] = dict(self.validated_data)
         data["private"] = data.pop("visibility") == "private"
+        options = data.pop("options")
         for field in ("examples", "holdout"):
-            data[field] = [Example(**row) for row in data[field]]
+            rows = [
+                Example(row["input"], row["output"], tuple(row.get("options", ()))) for row in data[field]
+            ]
+            data[field] = with_options(rows, options) if options else rows
         return ComposeRequest(**data)
 
 
@@ -207,6 +232,9 @@ class JobDetailSerializer(JobSerializer):
     compare = serializers.CharField()
     tune_steps = serializers.IntegerField()
     prompt_template = serializers.CharField()
+    prompt_format = serializers.CharField()
+    system_prompt = serializers.CharField()
+    objective = serializers.CharField()
     visibility = serializers.SerializerMethodField()
     attempts = serializers.IntegerField()
     cancel_requested_at = serializers.DateTimeField(allow_null=True)

@@ -50,6 +50,9 @@ def submit_job(*, owner: User, request: ComposeRequest, idempotency_key: str | N
                 examples=_rows(request.examples),
                 holdout=_rows(request.holdout),
                 prompt_template=request.prompt_template,
+                prompt_format=request.prompt_format,
+                system_prompt=request.system_prompt,
+                objective=request.objective,
                 method=request.method,
                 optimizer=request.optimizer,
                 budget=request.budget,
@@ -105,8 +108,8 @@ def _earlier(owner: User, key: str, digest: str) -> Job | None:
     return job
 
 
-def _rows(examples: Sequence[Example]) -> list[dict[str, str]]:
-    return [asdict(example) for example in examples]
+def _rows(examples: Sequence[Example]) -> list[dict[str, Any]]:
+    return [example.to_json() for example in examples]
 
 
 def request_hash(request: ComposeRequest) -> str:

@@ -172,7 +172,9 @@ def _job_context(job: Job) -> dict[str, Any]:
         "recommended": by_key.get(verdict.get("recommended", "composition")),
         "best_single": _best_single(state, arms),
         "contributions": charts.contribution_bars(_contributions(state, result)),
-        "in_context_prompt": in_context_prompt(job) if "in_context" in by_key else "",
+        "in_context_prompt": in_context_prompt(job)
+        if "in_context" in by_key and job.prompt_format == "plain"
+        else "",
         "by_key": by_key,
         "samples": _samples(arms, verdict.get("mine", "composition")),
     }
@@ -213,7 +215,8 @@ def _contributions(state: JobProgress, result: dict[str, Any]) -> list[dict[str,
 
 def in_context_prompt(job: Job) -> str:
     """The examples as the composer puts them before a row, with {input} where the row goes."""
-    opening = job.prompt_template.removesuffix("{output}")
+    used = (job.result or {}).get("prompt") or {"template": job.prompt_template}
+    opening = used["template"].removesuffix("{output}")
     shots = [opening.replace("{input}", row["input"]) + row["output"] for row in job.examples]
     return "\n\n".join([*shots, opening.rstrip()])
 

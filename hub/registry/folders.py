@@ -1,7 +1,7 @@
 """Modules from folders on the server: adapter files, README.md, and a module.json with what the author says.
 
-module.json: {"name", "summary", "task", "tags", "languages", "license", "dataset", "prompt_template", "base_model",
-"samples": [{"input", "output"}],
+module.json: {"name", "summary", "task", "tags", "languages", "license", "dataset", "prompt_template", "prompt_format",
+"system_prompt", "base_model", "samples": [{"input", "output"}],
 "evaluations": [{"name", "metric", "value", "n", "source"}]}; all but the folder itself may be missing.
 """
 
@@ -71,6 +71,8 @@ def module_words(folder: Path) -> ModuleMetadata:
         license=_text(about, "license"),
         dataset=_text(about, "dataset")[:200],
         prompt_template=_text(about, "prompt_template", strip=False),
+        prompt_format=_text(about, "prompt_format"),
+        system_prompt=_text(about, "system_prompt", strip=False),
         base_model=_text(about, "base_model"),
         samples=_samples(about.get("samples")),
     )

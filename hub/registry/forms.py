@@ -78,6 +78,17 @@ class MetadataForm(forms.Form):
         help_text="The text the module was trained with: <code>{input}</code> once, and <code>{output}</code> at the end.",
     )
 
+    prompt_format = forms.ChoiceField(
+        required=False,
+        choices=(("plain", "Plain: the filled template"), ("chat", "Chat: the template is the user's turn")),
+        initial="plain",
+    )
+    system_prompt = forms.CharField(
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="The system's turn, if it was trained in chats with one.",
+    )
     samples = forms.CharField(
         required=False,
         strip=False,
@@ -107,6 +118,8 @@ class MetadataForm(forms.Form):
             dataset=data["dataset"],
             # Browsers send CR LF, a trailing line break is never meant
             prompt_template=data["prompt_template"].replace("\r\n", "\n").strip("\n"),
+            prompt_format=data["prompt_format"],
+            system_prompt=data["system_prompt"].replace("\r\n", "\n"),
             base_model=data["base_model"],
             samples=tuple(data["samples"]),
         )

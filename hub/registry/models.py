@@ -94,6 +94,8 @@ class Module(models.Model):
     license = models.CharField(max_length=64, blank=True)
     dataset = models.CharField(max_length=200, blank=True)
     prompt_template = models.TextField(blank=True)
+    prompt_format = models.CharField(max_length=16, default="plain")
+    system_prompt = models.TextField(blank=True, default="")
     samples = models.JSONField(
         default=list, blank=True
     )  # [{"input", "output"}], at most 5: rows it was made for

@@ -10,13 +10,15 @@ import torch
 from composer.adapters import Adapter
 from composer.base_model import BaseModel
 from composer.decode import _read_and_continue, row_results
-from composer.evaluator import Evaluator, Limits
+from composer.evaluator import Evaluator
 from composer.examples import Example
 from composer.generate import evaluate_rows
+from composer.limits import Limits
 from composer.prompts import EncodedRow
 from tests import tiny
 from tests.composer.test_evaluator import dense_model
 
+END = frozenset({1})
 WEIGHTS = np.array([[0.5, -0.3, 0.2], [0.0, 0.0, 0.0], [1.1, 0.4, -0.7]])
 
 
@@ -46,8 +48,8 @@ def test_rows_that_agree_with_the_expected_answer_for_a_while_go_on_from_there(
     evaluator = Evaluator(base, adapters, limits=Limits(tokens=200))
     gates = torch.tensor([[0.5, 0.5, 0.5], [1.0, 0.0, 0.0]])
     prompts = [[40 + i, *range(50, 60 + i)] for i in range(8)]
-    free = _read_and_continue(evaluator, gates[:1], [EncodedRow(p, [7, 8, 1]) for p in prompts], 8)[1][0]
+    free = _read_and_continue(evaluator, gates[:1], [EncodedRow(p, [7, 8, 1]) for p in prompts], 8, END)[1][0]
     assert max(len(tokens) for tokens in free) == 8
     for cut in (1, 3, 6):
         expected = [EncodedRow(p, [*tokens[:cut], 7, 8, 1]) for p, tokens in zip(prompts, free, strict=True)]
-        assert _read_and_continue(evaluator, gates, expected, 8)[1][0] == free
+        assert _read_and_continue(evaluator, gates, expected, 8, END)[1][0] == free

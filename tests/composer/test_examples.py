@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -9,8 +10,10 @@ from composer.examples import (
     check_examples,
     examples_from_rows,
     examples_hash,
+    majority_share,
     parse_examples,
     read_examples,
+    with_options,
 )
 
 HOT = Example("hot", "cold")
@@ -66,6 +69,12 @@ def test_numbers_are_read_as_text() -> None:
         ('input,output\n"hot,cold\n', "not valid CSV"),
         ('{"input": "a\\u0000b", "output": "x"}', "not text"),
         ('{"input": "\\ud800", "output": "x"}', "not text"),
+        ("hot => cold | options: cold", "example 1 has 1 option; 2 to 64"),
+        ("hot => cold | options: cold; cold", "an option twice"),
+        ("hot => cold | options: wet; dry", "its output 'cold' is not one of its options"),
+        ('{"input": "hot", "output": "cold", "options": "cold"}', "is not a list of texts"),
+        ('{"input": "hot", "output": "cold", "options": [true, "cold"]}', "is not a list of texts"),
+        ('input,output,options\nhot,cold,"[1"\n', 'line 2: "options" is not valid JSON'),
     ],
 )
 def test_a_bad_line_is_named(text: str, message: str) -> None:
@@ -94,3 +103,38 @@ def test_a_file_is_read_and_its_faults_named(tmp_path) -> None:
 def test_the_hash_knows_order_and_field_borders() -> None:
     assert examples_hash([HOT]) == examples_hash(examples_from_rows([{"output": "cold", "input": "hot"}]))
     assert len({examples_hash(e) for e in ([HOT], [HOT, HOT], [Example("hotc", "old")], [])}) == 4
+
+
+CHOICE = Example("hot", "cold", ("cold", "wet; dry"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"input": "hot", "output": "cold", "options": ["cold", "wet; dry"]}',
+        'input,output,options\nhot,cold,"[""cold"", ""wet; dry""]"\n',
+        'hot => cold | options: ["cold", "wet; dry"]',
+    ],
+)
+def test_rows_carry_their_options_in_every_format(text: str) -> None:
+    assert parse_examples(text) == [CHOICE]
+
+
+def test_options_in_a_line_are_parted_by_semicolons() -> None:
+    assert parse_examples("a => b => x | options: x; y z ;") == [Example("a => b", "x", ("x", "y z"))]
+    assert parse_examples("input,output,options\nhot,cold,\n") == [HOT]
+
+
+def test_rows_without_options_get_the_given_ones() -> None:
+    assert with_options([HOT, CHOICE], ["cold", "wet"]) == [Example("hot", "cold", ("cold", "wet")), CHOICE]
+
+
+def test_the_hash_of_rows_without_options_is_that_of_before() -> None:
+    """A recipe of an earlier version names the same data."""
+    old = json.dumps([{"input": "hot", "output": "cold"}], separators=(",", ":"), sort_keys=True)
+    assert examples_hash([HOT]) == hashlib.sha256(old.encode()).hexdigest()
+    assert examples_hash([CHOICE]) != examples_hash([HOT])
+
+
+def test_the_majority_is_what_one_answer_for_all_would_get() -> None:
+    assert majority_share([HOT, Example("x", "Cold "), Example("y", "warm")]) == pytest.approx(2 / 3)

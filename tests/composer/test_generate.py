@@ -38,7 +38,7 @@ def test_batches_do_not_change_the_losses(base) -> None:
 
 def test_the_greedy_answer_is_the_argmax_of_every_step(base) -> None:
     prompts = [r.input for r in ROWS[:3]]
-    answers = greedy_answers(base, prompts, max_new_tokens=4, batch_rows=2)
+    answers = greedy_answers(base, prompts, DEFAULT_TEMPLATE, max_new_tokens=4, batch_rows=2)
     assert answers == [_argmax_steps(base, p, steps=4) for p in prompts]
 
 
@@ -58,13 +58,6 @@ def _argmax_steps(base, prompt: str, steps: int) -> str:
         if answer[-1] == base.tokenizer.eos_token_id:
             break
     return base.tokenizer.decode(answer, skip_special_tokens=True).strip()
-
-
-def test_the_caller_is_told_the_rows_of_every_batch(base) -> None:
-    seen: list[list[int]] = []
-    greedy_answers(base, [r.input for r in ROWS], max_new_tokens=1, batch_rows=3, before_batch=seen.append)
-    assert sorted(i for batch in seen for i in batch) == list(range(len(ROWS)))
-    assert [len(batch) for batch in seen] == [3, 3, 1]
 
 
 def test_an_evaluation_has_one_result_a_row(base) -> None:

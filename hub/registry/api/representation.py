@@ -63,6 +63,8 @@ def detail(module: Module, revision: Revision, request: Request) -> dict[str, An
         "size": revision.size,
         "composable": revision.composable and module.base_model_id is not None,
         "prompt_template": module.prompt_template,
+        "prompt_format": module.prompt_format,
+        "system_prompt": module.system_prompt,
         "samples": module.samples,
         "card": revision.card,
         "alpha": revision.alpha,

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from composer.errors import ExampleError
 from composer.examples import Example, parse_examples
+from composer.prompts import FORMATS
 from hub.registry.models import BaseModel, Evaluation, Gate
 from hub.registry.services import ModuleMetadata, split_list
 
@@ -45,7 +46,7 @@ class SamplesField(serializers.ListField):
             except ExampleError as error:
                 raise serializers.ValidationError(f"{error}.") from error
         rows: list[dict[str, str]] = super().to_internal_value(data)
-        return [Example(**row) for row in rows]
+        return [Example(row["input"], row["output"]) for row in rows]
 
 
 class BaseModelSerializer(serializers.ModelSerializer[BaseModel]):
@@ -124,6 +125,8 @@ class ModuleDetailSerializer(ModuleItemSerializer):
     """A module with the files of its newest revision."""
 
     prompt_template = serializers.CharField()
+    prompt_format = serializers.ChoiceField(choices=FORMATS)
+    system_prompt = serializers.CharField()
     samples = SamplesField(help_text="Rows {input, output} of the kind it was made for.")
     card = serializers.CharField(help_text="README.md without its front matter, Markdown.")
     alpha = serializers.FloatField()
@@ -153,6 +156,12 @@ class MetadataSerializer(serializers.Serializer[Any]):
         max_length=4000,
         help_text="Text with {input} once and {output} at its end.",
     )
+    prompt_format = serializers.ChoiceField(
+        choices=FORMATS, required=False, help_text="chat: the template is the user's turn of a chat."
+    )
+    system_prompt = serializers.CharField(
+        required=False, allow_blank=True, max_length=4000, help_text="The system's turn of a chat."
+    )
     base_model = serializers.CharField(required=False, allow_blank=True, max_length=200)
     samples = SamplesField(
         required=False,
@@ -173,6 +182,8 @@ class MetadataSerializer(serializers.Serializer[Any]):
             prompt_template=given.get("prompt_template", present.prompt_template)
             .replace("\r\n", "\n")
             .strip("\n"),
+            prompt_format=given.get("prompt_format", present.prompt_format),
+            system_prompt=given.get("system_prompt", present.system_prompt),
             base_model=given.get("base_model", present.base_model),
             samples=tuple(given.get("samples", present.samples)),
         )

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0003_samples_and_sketches'),
+        ('registry', '0004_prompt_formats'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

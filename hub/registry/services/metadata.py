@@ -9,7 +9,7 @@ import yaml
 
 from composer.errors import ComposerError, ExampleError
 from composer.examples import Example, check_examples
-from composer.prompts import check_template
+from composer.prompts import FORMATS, MAX_TEMPLATE_CHARACTERS, check_template
 from hub.registry.services.errors import Problem
 
 LIMITS = {"summary": 200, "task": 64, "license": 64, "dataset": 200, "base_model": 200}
@@ -32,6 +32,8 @@ class ModuleMetadata:
     license: str = ""
     dataset: str = ""
     prompt_template: str = ""
+    prompt_format: str = ""
+    system_prompt: str = ""
     base_model: str = ""
     samples: tuple[Example, ...] = ()  # a few rows of the kind it was made for
 
@@ -88,6 +90,12 @@ def metadata_problems(metadata: ModuleMetadata) -> list[Problem]:
         except ComposerError as error:
             text = str(error)
             note("prompt_template", f"{text[:1].upper()}{text[1:]}.")
+    if metadata.prompt_format not in ("", *FORMATS):
+        note("prompt_format", f"The prompt format is one of {', '.join(FORMATS)}.")
+    if len(metadata.system_prompt) > MAX_TEMPLATE_CHARACTERS or _unstorable(metadata.system_prompt):
+        note("system_prompt", f"The system prompt is text of at most {MAX_TEMPLATE_CHARACTERS} characters.")
+    elif metadata.system_prompt and metadata.prompt_format != "chat":
+        note("system_prompt", "A system prompt is part of a chat: choose the chat format for it.")
     if wrong := _samples_problem(metadata.samples):
         note("samples", wrong)
     return problems

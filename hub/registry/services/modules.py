@@ -35,6 +35,8 @@ def metadata_of(module: Module) -> ModuleMetadata:
         license=module.license,
         dataset=module.dataset,
         prompt_template=module.prompt_template,
+        prompt_format=module.prompt_format,
+        system_prompt=module.system_prompt,
         base_model=module.base_model_name,
         samples=tuple(Example(**row) for row in module.samples),
     )
@@ -81,6 +83,8 @@ def update_module(
     locked.license = metadata.license
     locked.dataset = metadata.dataset
     locked.prompt_template = metadata.prompt_template
+    locked.prompt_format = metadata.prompt_format or "plain"
+    locked.system_prompt = metadata.system_prompt
     locked.samples = metadata.sample_rows
     note("module.update", locked, user)
     if locked.is_private != private:

@@ -189,6 +189,8 @@ def set_head(module: Module, revision: Revision, checked: Checked) -> None:
     module.license = metadata.license
     module.dataset = metadata.dataset
     module.prompt_template = metadata.prompt_template
+    module.prompt_format = metadata.prompt_format or "plain"
+    module.system_prompt = metadata.system_prompt
     module.samples = metadata.sample_rows
     module.save()
     refresh_search(module)

@@ -20,7 +20,10 @@ from hub.registry.views.module import visible_module
 
 def metadata_initial(metadata: ModuleMetadata) -> dict[str, Any]:
     """The metadata as a form shows it."""
-    fields = ("summary", "task", "license", "dataset", "prompt_template", "base_model")
+    fields = (
+        *("summary", "task", "license", "dataset", "prompt_template", "prompt_format", "system_prompt"),
+        "base_model",
+    )
     values: dict[str, Any] = {name: getattr(metadata, name) for name in fields}
     return values | {
         "tags": ", ".join(metadata.tags),

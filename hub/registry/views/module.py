@@ -7,12 +7,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from composer.prompts import PromptFormat
 from hub.registry.markdown import render_card
 from hub.registry.models import Evaluation, Module, Parent, Revision
 from hub.registry.services import RegistryError, find_module, find_revision
 from hub.registry.services.downloads import RULE
 from hub.registry.services.sketches import neighbours_of
-from hub.registry.snippets import curl_snippet, peft_snippet
+from hub.registry.snippets import ask_snippet, curl_snippet, peft_snippet
 
 MAX_CHILDREN = 24
 
@@ -66,6 +67,12 @@ def module_page(request: HttpRequest, owner: str, name: str) -> HttpResponse:
         "download_rule": RULE,
         "curl": curl_snippet(module, revision, site),
         "peft": peft_snippet(module, revision),
+        "ask": ask_snippet(
+            module.base_model.architecture if module.base_model else "causal",
+            PromptFormat(module.prompt_template, module.prompt_format == "chat", module.system_prompt),
+        )
+        if module.prompt_template
+        else "",
     }
     return render(request, "registry/module.html", context)
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from composer.settings import ARMS, METHODS, OPTIMIZERS
+from composer.prompts import FORMATS
+from composer.settings import ARMS, METHODS, OBJECTIVES, OPTIMIZERS
 from hub.jobs import choices
 from hub.jobs.models import Job
 from tests import tiny
@@ -28,6 +29,8 @@ def fields(modules: list[str]) -> dict[str, Any]:
 def test_every_choice_of_the_composer_is_offered() -> None:
     assert tuple(choices.METHODS) == METHODS
     assert tuple(choices.OPTIMIZERS) == OPTIMIZERS
+    assert tuple(choices.OBJECTIVES) == OBJECTIVES
+    assert tuple(choices.PROMPT_FORMATS) == FORMATS
     assert set(choices.COMPARE) == set(ARMS)
 
 

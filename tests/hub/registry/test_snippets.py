@@ -4,8 +4,11 @@ import subprocess
 
 import pytest
 
+from composer.base_model import load_base_model
+from composer.generate import greedy_answers
+from composer.prompts import PromptFormat
 from hub.accounts.services import create_token
-from hub.registry.snippets import curl_snippet, peft_snippet
+from hub.registry.snippets import ask_snippet, curl_snippet, peft_snippet
 from tests import tiny
 
 
@@ -27,3 +30,23 @@ def test_snippets_work(live_server, transactional_db, alice, publish, tmp_path, 
     names: dict[str, object] = {}
     exec(compile(peft_snippet(module, module.head).replace("me/tiny", str(base)), "snippet", "exec"), names)  # noqa: S102
     assert type(names["model"]).__name__.startswith("PeftModel")
+
+
+@pytest.mark.parametrize(
+    ("kind", "prompt"),
+    [
+        ("llama", PromptFormat('It\'s {input}\n"A": {output}')),
+        ("llama", PromptFormat("Say {input}\n{output}", chat=True, system="Be 'brief'.")),
+        ("t5", PromptFormat()),
+    ],
+)
+def test_the_snippet_asks_as_the_composer_does(kind, prompt, tmp_path, capsys):
+    """Its answer is that of generate.greedy_answers, the prompt format included."""
+    base = load_base_model(tiny.SAVERS[kind](tmp_path / "base"), dtype="float32")
+    base.tokenizer.chat_template = (
+        "{% for m in messages %}[{{ m.role }}]{{ m.content }}<unk>{% endfor %}[assistant]"
+    )
+    names = {"tokenizer": base.tokenizer, "model": base.model}
+    exec(compile(ask_snippet(base.architecture, prompt), "snippet", "exec"), names)  # noqa: S102
+    [expected] = greedy_answers(base, ["your input"], prompt, max_new_tokens=32)
+    assert capsys.readouterr().out.strip() == expected
