@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from tests.hub.registry.conftest import adapter, base_model, private_module, publish  # noqa: F401 (fixtures)
 
 VALUES = {"revision": "main", "path": "README.md", "username": "alice", "commit": "main", "kind": "gguf"}
+VALUES |= {"rev": "main", "rest": "main", "branch": "next", "status": "pending"}
 
 
 def routes(found: Any, prefix: str = "") -> Iterator[str]:
@@ -21,8 +22,10 @@ def routes(found: Any, prefix: str = "") -> Iterator[str]:
         route = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
             yield from routes(pattern.url_patterns, route)
-        elif isinstance(pattern, URLPattern) and "<str:owner>" in route and ":name>" in route:
-            yield re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
+        elif isinstance(pattern, URLPattern):
+            named = re.sub(r"\(\?P<(\w+)>[^)]*\)|<(?:\w+:)?(\w+)>", r"{\1\2}", route)
+            if "{owner}" in named and "{name}" in named:
+                yield re.sub(r"[\^$\\]", "", named)
 
 
 ROUTES = sorted(set(routes(get_resolver().url_patterns)))
@@ -31,6 +34,7 @@ ROUTES = sorted(set(routes(get_resolver().url_patterns)))
 def test_there_are_routes_to_check() -> None:
     assert "{owner}/{name}" in ROUTES
     assert "api/v1/modules/{owner}/{name}/" in ROUTES
+    assert {"api/{kind}/{owner}/{name}", "{owner}/{name}.git/info/lfs/verify"} <= set(ROUTES)
     assert len(ROUTES) > 15
 
 
@@ -46,7 +50,8 @@ def test_a_private_module_is_not_there(private_module, charlie_client, client): 
 
 def _answer(who: Client, method: str, route: str, name: str) -> tuple[int, str, str]:
     """Status, where it leads, and the text, without the module's name."""
-    response = getattr(who, method)("/" + route.format(owner="alice", name=name, **VALUES))
+    values = VALUES | ({"kind": "models"} if route.startswith("api/{kind}") else {})
+    response = getattr(who, method)("/" + route.format(owner="alice", name=name, **values))
     body = b"" if response.streaming else response.content
     text = re.sub(r'hx-headers="[^"]*"|value="\w{64}"|x-csrftoken[^>]*', "", body.decode())
     return (
