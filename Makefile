@@ -1,6 +1,7 @@
 # make run      start the hub on http://127.0.0.1:8000        HUB_PORT=8001 HUB_DATA=/srv/hub make run
 # make test     everything, browser tests included            make test ARGS="tests/hub -k token"
 # make check    formatting, lint, types, tests
+# make bench    what an evaluation costs, beside the reference  make bench BASE=folder/of/a/base/model
 # make starter  train the starter modules that are missing    make starter DATA=folder/of/jsonl
 # make plots    draw the figures of docs/composer.md from benchmarks/results
 
@@ -19,7 +20,7 @@ $(BIN)/python -m pip --disable-pip-version-check install --progress-bar off -r $
 	/^ERROR|^error|^  error|No matching|Could not/ { print; fflush() }'
 endef
 
-.PHONY: run test check lint format types starter plots browser clean
+.PHONY: run test check lint format types bench starter plots browser clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runhub --with-parent
@@ -45,6 +46,12 @@ starter: $(VENV)/.run
 
 plots: $(VENV)/.run
 	$(BIN)/python -m benchmarks.plots $(ARGS)
+
+# Without BASE: the default base model, prepared first where `make run` has not done so.
+BASE ?=
+bench: $(VENV)/.dev
+	@base="$(BASE)"; test -n "$$base" || base="$$($(BIN)/python -m benchmarks.default_base)"; \
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks.evaluator --base "$$base" $(ARGS)
 
 # A stamp says which requirements were installed; a change of the file installs again.
 $(VENV)/.run: requirements.txt | $(BIN)/python

@@ -19,7 +19,8 @@ class Pack:
     """Several rows in one sequence, their common beginning once; every row sees that and itself only.
 
     ids, positions: [tokens]; visible: [tokens, tokens], True where a token (row) may look at another (column).
-    picks, targets, row_of: [n_picks]; row_of counts the rows of this pack. rows: their indices in the caller's list.
+    picks, targets, row_of: [n_picks]; row_of counts the rows of this pack. rows: their indices in the caller's list;
+    starts: the first token of each that is its own.
     """
 
     ids: Tensor
@@ -29,6 +30,7 @@ class Pack:
     targets: Tensor
     row_of: Tensor
     rows: list[int]
+    starts: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,10 @@ def _pack(rows: Sequence[EncodedRow], group: list[int]) -> Pack:
     ids = list(rows[group[0]].prompt[:shared])
     positions = list(range(shared))
     owner = [-1] * shared
-    picks, targets, row_of = [], [], []
+    picks, targets, row_of, starts = [], [], [], []
     for number, index in enumerate(group):
         row = rows[index]
+        starts.append(len(ids))
         start = len(ids) - shared  # position p >= shared of this row stands at start + p
         ids += row.prompt[shared:] + row.answer[:-1]
         positions += range(shared, length_of(row))
@@ -104,6 +107,7 @@ def _pack(rows: Sequence[EncodedRow], group: list[int]) -> Pack:
         targets=torch.tensor(targets),
         row_of=torch.tensor(row_of),
         rows=group,
+        starts=starts,
     )
 
 

@@ -17,6 +17,7 @@ from composer.composition import Composition, Progress, Stage
 from composer.errors import ComposerError, IncompatibleAdapters, SettingsError
 from composer.evaluator import Evaluator
 from composer.examples import Example, check_examples, examples_hash
+from composer.limits import check_job
 from composer.methods import combine
 from composer.prompt_choice import choose_prompt
 from composer.prompts import AUTO_TEMPLATE, EncodedRow, encode_examples
@@ -55,12 +56,14 @@ def compose(
     Of more than settings.max_modules adapters the best are selected first, and only those are held in memory: give
     AdapterSources, the likeliest first, and hundreds will do.
 
-    Raises IncompatibleAdapters, AdapterError (does_not_fit_base), ExampleError, SettingsError.
+    Raises IncompatibleAdapters, AdapterError (does_not_fit_base), ExampleError, SettingsError, and ComposerError
+    `too_little_memory` before the search.
     """
     settings = settings or ComposeSettings()
     report = on_progress or (lambda progress: None)
     run = _Run(base, adapters, list(examples), settings, report, objective)
     run.select()
+    check_job(base, run.adapters, run.encode([*examples, *holdout]), method=run.method)
     search = run.search(history)
     weights, loss = run.choose(search)
     stored = run.write(weights, loss)

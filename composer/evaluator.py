@@ -4,13 +4,13 @@
     losses = evaluator.losses(weights, rows)        # [candidates, rows], a whole generation in a few forwards
 
 What saves time, in order: arithmetic in bf16 where the processor has it; rows packed into one sequence with their common
-beginning once; the vocabulary head at answer positions only; several candidates a forward (see composer.gates).
+beginning once; the vocabulary head at answer positions only; several candidates a forward (see composer.gates); attention
+row by row; blocks below the first adapted layer once for all candidates.
 """
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -25,28 +25,23 @@ from composer.base_model import BaseModel
 from composer.batches import Pack, batch_by_length, length_of, pack_rows, pad_causal, pad_seq2seq
 from composer.errors import SettingsError
 from composer.gates import Gates
+from composer.limits import Limits
+from composer.lower_blocks import LowerBlocks
 from composer.methods import METHODS
+from composer.norms import lean_norms, replaced
 from composer.packable import can_pack
+from composer.packed_attention import NAME as PACKED
+from composer.packed_attention import packed_rows
 from composer.prompts import EncodedRow
 
 Losses = NDArray[np.float64]
 Pulse = Callable[[], None]
 
-PACK_TOKENS = 512  # of one packed sequence: attention costs its square
+PACK_TOKENS = 1024  # of one packed sequence
+MASKED_TOKENS = 512  # where attention costs the square of it (composer.packed_attention)
 MOST_LOGITS = 2**26  # of one forward: 256 MiB in float32
 
 _copies: "WeakKeyDictionary[nn.Module, dict[torch.dtype, nn.Module]]" = WeakKeyDictionary()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """tokens: of one forward, padding included. More is no faster on a CPU, where 4 candidates fill the caches."""
-
-    tokens: int = 2048
-
-    @staticmethod
-    def of(device: torch.device) -> "Limits":
-        return Limits(tokens=65_536) if device.type == "cuda" else Limits()
 
 
 class Evaluator:
@@ -55,7 +50,9 @@ class Evaluator:
     method: "deltas" or "factors" (composer.methods). dtype: of the arithmetic; the base model's own if None, else a copy
     of the model in that dtype, made once per base model. pulse: called before every forward; it may raise to stop.
 
-    Raises AdapterError if an adapter does not fit the base model.
+    limits: None takes what memory allows.
+
+    Raises AdapterError if an adapter does not fit the base model, ComposerError `too_little_memory`.
     """
 
     def __init__(
@@ -72,17 +69,22 @@ class Evaluator:
             raise SettingsError(f"the method must be one of {', '.join(METHODS)}, not {method!r}")
         self.base = base
         self.dtype = dtype or base.dtype
+        self.limits = limits or Limits.of(
+            base, adapters, dtype=self.dtype, method=method, copied=_has_copy(base, self.dtype)
+        )
         self.model: Any = _model_as(base, self.dtype)
         self.gates = Gates(self.model, adapters, method=method)
         self.count = len(adapters)
-        self.limits = limits or Limits.of(base.device)
         self.pulse = pulse
         self.pad = base.tokenizer.pad_token_id or 0
         self.forwards = 0
         head = self.model.get_output_embeddings()
         # An adapted head must see whole rows, to know each row's weights.
         self._head = None if head is None or any(m is head for m in self.gates.modules) else head
+        self._norms = lean_norms(self.model) if base.device.type == "cpu" else []
+        self._lower = LowerBlocks(self.model, [a.factors for a in adapters])
         self._packs: tuple[tuple[EncodedRow, ...], list[Pack]] | None = None
+        self._states: dict[tuple[int, int], Tensor | None] = {}  # (first row of a pack, block)
 
     @property
     def is_packable(self) -> bool:
@@ -113,34 +115,54 @@ class Evaluator:
 
     def _packed_losses(self, gates: Tensor, rows: Sequence[EncodedRow], result: Losses) -> None:
         if self._packs is None or self._packs[0] != tuple(rows):
-            self._packs = (tuple(rows), pack_rows(rows, most_tokens=PACK_TOKENS))
+            most = PACK_TOKENS if self._attention == PACKED else MASKED_TOKENS
+            self._packs = (tuple(rows), pack_rows(rows, most_tokens=min(most, self.limits.tokens)))
+            self._states = {}
         for pack in self._packs[1]:
             most = min(
                 self.limits.tokens // len(pack.ids), MOST_LOGITS // (len(pack.picks) * self.vocabulary)
             )
-            for start in range(0, len(gates), max(1, most)):
-                part = gates[start : start + max(1, most)]
+            start = 0
+            for part in gates.tensor_split(-(-len(gates) // max(1, most))):
                 losses = self._pack_forward(pack, part)
                 result[start : start + len(part), pack.rows] = losses.cpu().numpy()
+                start += len(part)
 
     def _pack_forward(self, pack: Pack, gates: Tensor) -> Tensor:
         """[candidates, rows of the pack]"""
         count, device = len(gates), self.base.device
-        blocked = torch.finfo(self.dtype).min
-        mask = torch.zeros(pack.visible.shape, dtype=self.dtype).masked_fill_(~pack.visible, blocked)
+        first = self._lower.first(torch.nonzero((gates != 0).any(dim=0)).flatten().tolist())
+        states = self._states_below(pack, first) if first else None
         pick_rows = torch.arange(count).repeat_interleave(len(pack.picks))
-        with self.mixing(gates), self.picking(pick_rows, pack.picks.repeat(count)) as picked:
-            logits = picked(
-                self.forward(
-                    input_ids=pack.ids.expand(count, -1).to(device),
-                    position_ids=pack.positions.expand(count, -1).to(device),
-                    attention_mask=mask[None, None].expand(count, 1, -1, -1).to(device),
-                    use_cache=False,
-                )
-            )
+        with ExitStack() as stack:
+            stack.enter_context(self.mixing(gates, attention=self._attention))
+            picked = stack.enter_context(self.picking(pick_rows, pack.picks.repeat(count)))
+            if states is not None:
+                stack.enter_context(self._lower.skipped(first, states.expand(count, -1, -1)))
+            logits = picked(self._run_pack(pack, count))
         row_of = (pick_rows * len(pack.rows) + pack.row_of.repeat(count)).to(device)
         means = row_means(logits, pack.targets.repeat(count).to(device), row_of, count * len(pack.rows))
         return means.view(count, -1)
+
+    def _run_pack(self, pack: Pack, count: int) -> Any:
+        device = self.base.device
+        mask = torch.zeros(pack.visible.shape, dtype=self.dtype)
+        mask.masked_fill_(~pack.visible, torch.finfo(self.dtype).min)
+        with packed_rows(pack, self.dtype):
+            return self.forward(
+                input_ids=pack.ids.expand(count, -1).to(device),
+                position_ids=pack.positions.expand(count, -1).to(device),
+                attention_mask=mask[None, None].expand(count, 1, -1, -1).to(device),
+                use_cache=False,
+            )
+
+    def _states_below(self, pack: Pack, first: int) -> Tensor | None:
+        """What enters block `first` of a pack, [1, tokens, hidden], whatever the weights."""
+        key = (pack.rows[0], first)
+        if key not in self._states:
+            with self.attending(self._attention), replaced(self._norms):
+                self._states[key] = self._lower.states(first, lambda: self._run_pack(pack, 1))
+        return self._states[key]
 
     def _padded_losses(self, gates: Tensor, rows: Sequence[EncodedRow], result: Losses) -> None:
         jobs = [(c, r) for r in range(len(rows)) for c in range(len(gates))]
@@ -169,20 +191,31 @@ class Evaluator:
         return row_means(logits, padded.targets.to(device), padded.pick_rows.to(device), len(rows))
 
     @contextmanager
-    def mixing(self, gates: Tensor) -> Iterator[None]:
+    def mixing(self, gates: Tensor, *, attention: str = "sdpa") -> Iterator[None]:
         """Inside, row i of every batch runs with the weights gates[i].
 
         Attention is fused meanwhile where the model can: no scores of [tokens, tokens] per head stand in memory.
         """
+        with self.attending(attention), replaced(self._norms), self.gates.rows(gates):
+            yield
+
+    @contextmanager
+    def attending(self, attention: str) -> Iterator[None]:
+        """Inside, the model's attention is computed in this way, if it leaves the choice."""
         before = self.model.config._attn_implementation
         if self.is_packable and self.model._supports_sdpa:
-            self.model.set_attn_implementation("sdpa")
+            self.model.set_attn_implementation(attention)
         try:
-            with self.gates.rows(gates):
-                yield
+            yield
         finally:
             if self.model.config._attn_implementation != before:
                 self.model.set_attn_implementation(before)
+
+    @property
+    def _attention(self) -> str:
+        """Of packs. Fused kernels of GPUs are slower with grouped heads and a mask than with the whole mask."""
+        fits = self.base.device.type == "cpu" and self.model._supports_sdpa
+        return PACKED if fits and self.model._supports_attention_backend else "sdpa"
 
     def forward(self, **inputs: Any) -> Any:
         """One call of the model, counted, after the pulse."""
@@ -253,6 +286,10 @@ def row_means(logits: Tensor, targets: Tensor, row_of: Tensor, rows: int) -> Ten
     losses = nn.functional.cross_entropy(logits, targets, reduction="none").double()
     sums = torch.zeros(rows, dtype=torch.float64, device=logits.device).index_add_(0, row_of, losses)
     return sums / torch.bincount(row_of, minlength=rows)
+
+
+def _has_copy(base: BaseModel, dtype: torch.dtype) -> bool:
+    return dtype == base.dtype or dtype in _copies.get(base.model, {})
 
 
 def _model_as(base: BaseModel, dtype: torch.dtype) -> Any:

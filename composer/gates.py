@@ -84,11 +84,13 @@ class _DeltasLayer:
     def set(self, weights: Tensor, distinct: Tensor, inverse: Tensor, active: list[int]) -> None:
         if active != self.active:
             # Modules of weight zero in the whole batch cost nothing.
-            spans = [torch.arange(self.starts[i], self.starts[i] + int(self.ranks[i])) for i in active]
-            chosen = torch.cat(spans).to(self.a_all.device) if spans else torch.empty(0, dtype=torch.long)
-            self.a = self.a_all.index_select(0, chosen.to(self.a_all.device)).T  # [d_in, ranks]
-            self.b = self.b_all.index_select(0, chosen.to(self.a_all.device))  # [ranks, d_out]
-            self.active = active
+            if len(active) == len(self.ranks):
+                a, b = self.a_all, self.b_all
+            else:
+                spans = [torch.arange(self.starts[i], self.starts[i] + int(self.ranks[i])) for i in active]
+                chosen = torch.cat([torch.empty(0, dtype=torch.long), *spans]).to(self.a_all.device)
+                a, b = self.a_all.index_select(0, chosen), self.b_all.index_select(0, chosen)
+            self.a, self.b, self.active = a.T, b, active  # [d_in, ranks], [ranks, d_out]
         gate = weights[:, active] * self.scales[active]
         self.gate = gate.repeat_interleave(self.ranks[active], dim=1).to(self.a_all)  # [rows, ranks]
 
@@ -99,7 +101,7 @@ class _DeltasLayer:
             inner = nn.functional.embedding(args[0], self.a)
         else:
             inner = args[0] @ self.a  # [rows, tokens, ranks]
-        inner = inner * _per_row(self.gate, inner, self.name)
+        inner.mul_(_per_row(self.gate, inner, self.name))
         output.view(-1, output.shape[-1]).addmm_(inner.reshape(-1, inner.shape[-1]), self.b)
         return output
 

@@ -17,7 +17,12 @@ TORCH_FREE = {
     "composer.adapter_files",
     "composer.embed",
 }
-TORCH_FREE |= {"composer.adapter_config", "composer.safetensors_file", "composer.strict_json"}
+TORCH_FREE |= {
+    "composer.memory",
+    "composer.adapter_config",
+    "composer.safetensors_file",
+    "composer.strict_json",
+}
 APPS = {  # app -> apps of the hub it may import
     "accounts": set(),
     "registry": {"accounts"},

@@ -205,9 +205,11 @@ def _finite(value: float | None) -> float | None:
 
 
 def _plain(value: Any) -> Any:
-    """The same without infinities and NaN, which JSON has no word for."""
+    """The same as PostgreSQL's JSON can hold it: no infinities or NaN, and no NUL, which a model may well answer with."""
     if isinstance(value, float):
         return _finite(value)
+    if isinstance(value, str):
+        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

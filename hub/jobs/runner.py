@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.conf import settings
-from django.db import Error as DatabaseFailure
+from django.db import InterfaceError, OperationalError
 
 from composer.adapters import Adapter, load_adapter
 from composer.base_model import BaseModel as LoadedModel
@@ -33,6 +33,9 @@ from hub.registry.storage import FileCorrupt
 
 INTERNAL_ERROR = "Something went wrong on our side (internal error); your request was fine. It is in the hub's log as job {}."
 
+# The connection or the server, not what was written: a value that it refuses ends the job, or it would be tried for ever.
+DATABASE_GONE = (OperationalError, InterfaceError)
+
 log = logging.getLogger(__name__)
 
 
@@ -47,7 +50,7 @@ def run_job(job_id: int) -> None:
             _run_and_end(lease, heartbeat)
     except LeaseLost as error:
         log.warning("%s", error)
-    except DatabaseFailure as error:
+    except DATABASE_GONE as error:
         # Not the job's fault: its lease runs out, and the sweeper sends it again.
         log.error("job %s: the database went away: %s", job_id, error)
     log.info("job %s: left", job_id)
@@ -56,7 +59,7 @@ def run_job(job_id: int) -> None:
 def _run_and_end(lease: Lease, heartbeat: Heartbeat) -> None:
     try:
         _run(lease, heartbeat)
-    except (LeaseLost, DatabaseFailure):
+    except (LeaseLost, *DATABASE_GONE):
         raise
     except HandOver:
         outcome.hand_over(lease)  # and the next worker's sweep sends it

@@ -10,9 +10,10 @@ import torch
 from composer.adapters import Adapter
 from composer.base_model import BaseModel
 from composer.decode import _read_and_continue, row_results
-from composer.evaluator import Evaluator, Limits
+from composer.evaluator import Evaluator
 from composer.examples import Example
 from composer.generate import evaluate_rows
+from composer.limits import Limits
 from composer.prompts import EncodedRow
 from tests import tiny
 from tests.composer.test_evaluator import dense_model

@@ -12,7 +12,8 @@ from transformers.pytorch_utils import Conv1D
 from composer.adapters import Adapter
 from composer.base_model import BaseModel, parameters_digest
 from composer.errors import AdapterError, SearchStopped, SettingsError
-from composer.evaluator import Evaluator, Limits
+from composer.evaluator import Evaluator
+from composer.limits import Limits
 from composer.methods import combine
 from composer.prompts import EncodedRow
 from tests import tiny

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from composer.examples import Example
 from composer.prompts import PromptFormat
@@ -156,6 +157,37 @@ def test_our_fault_is_not_explained(submit: Callable[..., Job], base_model: Any,
     run(job)
     assert (job.status, job.error_code) == ("failed", "internal_error")
     assert "secret" not in job.error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_value_that_the_database_refuses_ends_the_job(
+    submit: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no reason to try again: the same would be refused for ever."""
+
+    def refused(lease: Any, **_: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT '\"\\u0000\"'::jsonb")
+
+    monkeypatch.setattr(runner, "publish_composition", refused)
+    job = run(submit(holdout=HOLDOUT))
+    assert (job.status, job.error_code) == ("failed", "internal_error")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_with_nul_is_kept_without_it(submit: Callable[..., Job], monkeypatch: Any) -> None:
+    """A random model says such things; PostgreSQL's JSON has no word for them."""
+    measured = runner.compose
+
+    def says_nul(*args: Any, **more: Any) -> Any:
+        composition = measured(*args, **more)
+        composition.arms[0].answers[0]["answer"] = "a\x00b"
+        return composition
+
+    monkeypatch.setattr(runner, "compose", says_nul)
+    job = run(submit(holdout=HOLDOUT))
+    assert (job.status, job.error) == ("succeeded", "")
+    assert job.result["arms"][0]["answers"][0]["answer"] == "a\N{REPLACEMENT CHARACTER}b"
 
 
 @pytest.mark.django_db(transaction=True)
