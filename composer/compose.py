@@ -63,7 +63,15 @@ def compose(
     report = on_progress or (lambda progress: None)
     run = _Run(base, adapters, list(examples), settings, report, objective)
     run.select()
-    check_job(base, run.adapters, run.encode([*examples, *holdout]), method=run.method)
+    check_job(
+        base,
+        run.adapters,
+        run.rows,
+        run.encode(holdout),
+        method=run.method,
+        in_context=settings.arms == "full",
+        tuned=settings.arms == "full" or settings.tune_steps > 0,
+    )
     search = run.search(history)
     weights, loss = run.choose(search)
     stored = run.write(weights, loss)

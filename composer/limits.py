@@ -9,6 +9,7 @@ import torch
 from composer.adapters import Adapter
 from composer.base_model import BaseModel, adaptable_layers
 from composer.memory import (
+    RUNTIME,
     JobMemory,
     ModelShapes,
     ModuleShapes,
@@ -20,6 +21,7 @@ from composer.memory import (
     too_little,
 )
 from composer.prompts import EncodedRow
+from composer.tuning import BATCH_ROWS
 
 CPU_TOKENS = 2560  # about four candidates on five examples; more is no faster (benchmarks/evaluator.py)
 GPU_TOKENS = 2**17
@@ -63,18 +65,29 @@ class Limits:
 def predict_job(
     base: BaseModel,
     adapters: Sequence[Adapter],
-    rows: Sequence[EncodedRow],
+    examples: Sequence[EncodedRow],
+    others: Sequence[EncodedRow] = (),
     *,
     tokens: int = CPU_TOKENS,
     method: str = "deltas",
-    runtime: int | None = None,
+    in_context: bool = False,
+    tuned: bool = False,
+    runtime: int = RUNTIME,
 ) -> JobMemory:
-    """The peak of composing these. rows: the examples and those compared on."""
+    """The peak of composing these. others: rows compared on. in_context: these are also read behind all the examples;
+    tuned: a LoRA is tuned on the examples."""
+    rows = [*examples, *others]
+    longest = max(len(row.prompt) + len(row.answer) for row in rows)
+    if in_context:
+        # No prompt is longer than the context: fewer examples are shown then.
+        shown = sum(len(row.prompt) + len(row.answer) for row in examples)
+        longest = max(longest, min(longest + shown, base.context_length))
     lengths = RowShapes(
-        longest=max(len(row.prompt) + len(row.answer) for row in rows),
+        longest=longest,
         answer=max(len(row.answer) for row in rows),
+        tuned=min(BATCH_ROWS, len(examples)) if tuned else 0,
+        tuned_longest=max(len(row.prompt) + len(row.answer) for row in examples),
     )
-    extra = {} if runtime is None else {"runtime": runtime}
     return job_memory(
         model_shapes(base),
         module_shapes(adapters),
@@ -82,20 +95,25 @@ def predict_job(
         size=base.dtype.itemsize,
         tokens=tokens,
         method=method,
-        **extra,
+        runtime=runtime,
     )
 
 
 def check_job(
     base: BaseModel,
     adapters: Sequence[Adapter],
-    rows: Sequence[EncodedRow],
+    examples: Sequence[EncodedRow],
+    others: Sequence[EncodedRow] = (),
     *,
     method: str = "deltas",
+    in_context: bool = False,
+    tuned: bool = False,
     memory: int | None = None,
 ) -> None:
     """Raises ComposerError `too_little_memory` if not even the longest row fits. Batches shrink before that."""
-    need = predict_job(base, adapters, rows, tokens=0, method=method)
+    need = predict_job(
+        base, adapters, examples, others, tokens=0, method=method, in_context=in_context, tuned=tuned
+    )
     free = free_memory(base.device, memory)
     if need.total - need.loaded > free:
         held = psutil.Process().memory_info().rss if base.device.type == "cpu" else need.loaded

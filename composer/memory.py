@@ -6,6 +6,7 @@
 The figures are upper bounds of what benchmarks/evaluator.py measures (predicted against measured stands in its table).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +25,14 @@ FUSED = ("c_attn", "query_key_value", "qkv_proj", "Wqkv")  # layers that make qu
 @dataclass(frozen=True, slots=True)
 class ModelShapes:
     """parameters: of the model. hidden: numbers per token between layers; widest: the most inside one (without the head);
-    vocabulary: of the head; cached: keys and values of one token in all layers."""
+    vocabulary: of the head; cached: keys and values of one token in all layers; blocks: layers one behind the other."""
 
     parameters: int
     hidden: int
     widest: int
     vocabulary: int
     cached: int
+    blocks: int
 
     @staticmethod
     def of(layers: Mapping[str, Sequence[int]], parameters: int) -> "ModelShapes":
@@ -46,6 +48,7 @@ class ModelShapes:
             widest=max([hidden, *(max(shape) for shape in inner.values())]),
             vocabulary=vocabulary,
             cached=cached,
+            blocks=len({found[0] for name in inner if (found := re.match(r"\D*\.\d+\.", name))}),
         )
 
 
@@ -60,10 +63,16 @@ class ModuleShapes:
 
 @dataclass(frozen=True, slots=True)
 class RowShapes:
-    """Tokens of the longest row and of the longest answer, of the examples and of the rows that are compared on."""
+    """Tokens of the longest row and of the longest answer, of the examples and of the rows that are compared on.
+
+    tuned: rows of one pass where a LoRA is tuned on the examples, for comparison or afterwards (0 if none is), and
+    tuned_longest the tokens of the longest of these.
+    """
 
     longest: int
     answer: int
+    tuned: int = 0
+    tuned_longest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,8 @@ def job_memory(
         "base model in float32": model.parameters * 4 if size < 4 else 0,
         # Side by side for the search, and again for its finalists or for the comparison.
         "modules side by side": evaluator_bytes(modules, size, method) + evaluator_bytes(modules, 4, method),
-        "one forward": forward,
+        # Not at the same time.
+        "one forward, or a step of tuning": max(forward, tuning_bytes(model, rows, size)),
         "spare": SPARE,
     }
     return JobMemory(parts=parts, loaded=sum(loaded.values()))
@@ -126,6 +136,16 @@ def forward_bytes(
     picks = rows.answer * max(1, tokens // max(1, rows.longest))
     logits = picks * model.vocabulary * (size + 8 if size < 4 else 8)
     return tokens * token_bytes(model, modules, size) + logits
+
+
+def tuning_bytes(model: ModelShapes, rows: RowShapes, size: int) -> int:
+    """What is kept of a forward for its gradients: states of all layers, and attention of [tokens, tokens] per head.
+
+    The tensors per layer are counted on a Llama; heads are taken to be 64 wide.
+    """
+    states = size * (10 * model.hidden + 5 * model.widest) + 12 * model.hidden
+    attention = -(-model.hidden // 64) * rows.tuned_longest * (2 * size + 4)
+    return rows.tuned * rows.tuned_longest * model.blocks * (states + attention)
 
 
 def token_bytes(model: ModelShapes, modules: ModuleShapes, size: int) -> int:
