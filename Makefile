@@ -25,7 +25,7 @@ endef
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runhub --with-parent
 
-test: $(VENV)/.dev browser
+test: $(VENV)/.dev $(VENV)/.clients browser
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: lint types test
@@ -63,6 +63,12 @@ $(VENV)/.dev: requirements-dev.txt requirements-reference.txt $(VENV)/.run
 	@echo "Installing the tools for tests"
 	@$(call install,requirements-dev.txt)
 	@$(call install,requirements-reference.txt --no-deps)
+	@touch $@
+
+# The versions of huggingface_hub that the hub is tested with, each in an environment of its own.
+$(VENV)/.clients: $(wildcard tests/clients/requirements-*.txt) tests/clients/environments.py $(VENV)/.dev
+	@echo "Installing the Hugging Face clients for tests"
+	@$(BIN)/python -m tests.clients.environments
 	@touch $@
 
 $(BIN)/python:

@@ -11,7 +11,7 @@ for all of these `composable` is False and `reason` says why.
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -60,7 +60,8 @@ class AdapterInfo:
     """An accepted adapter.
 
     layers: name in the base model -> shape; only linear layers of LoRA, LoHa and LoKr, empty for other types.
-    parameters: stored values, all tensors. dtype: the most frequent of F32, F16, BF16. size: bytes of the weights file.
+    parameters: stored values, all tensors; by_dtype: how many of F32, F16, BF16. dtype: the most frequent. size: bytes of the
+    weights file.
     composable False has a reason (a sentence) and a code: full_weights_not_allowed or unsupported_adapter. If only
     something besides the folder is missing, `needs` says what load_adapter is to be given.
     """
@@ -74,6 +75,7 @@ class AdapterInfo:
     reason: str = ""
     code: str = ""
     needs: Needs = ""
+    by_dtype: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def composable_on_base(self) -> bool:
@@ -132,6 +134,7 @@ def inspect_adapter(folder: Path | str) -> AdapterInfo:
         config=config,
         layers=layers,
         parameters=sum(sizes.values()),
+        by_dtype=dict(dtypes),
         dtype=dtypes.most_common(1)[0][0],
         size=weights.size,
         composable=not reason,

@@ -18,8 +18,9 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.accounts import services
 from hub.accounts.models import AccessToken, User
+from hub.accounts.tokens import BadToken
+from hub.accounts.tokens import authenticate as authenticate_token
 
 if TYPE_CHECKING:  # REST framework's views read this module's classes from the settings while they load
     from rest_framework.views import APIView
@@ -41,37 +42,49 @@ class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer hf_…`; a token that is unknown, revoked or past its end is 401."""
 
     def authenticate(self, request: Request) -> tuple[User, AccessToken] | None:
-        kind, _, key = get_authorization_header(request).decode("latin-1").partition(" ")
-        if kind.lower() != "bearer":
-            return None
-        token = services.find_token(key.strip())
-        if token is None:
-            raise exceptions.AuthenticationFailed("This token is unknown, revoked or expired.", "bad_token")
-        return token.user, token
+        try:
+            user = authenticate_token(get_authorization_header(request).decode("latin-1"))
+        except BadToken as error:
+            raise exceptions.AuthenticationFailed(str(error), error.code) from error
+        return None if user is None or user.token is None else (user, user.token)
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
 
 class ScopePermission(permissions.BasePermission):
-    """Anybody reads what is public; writing needs an account, and a token with the scope `write`."""
+    """Anybody reads what is public; writing needs an account, and a token with the scope `write`.
+
+    A fine-grained token writes only through views that say `grants_checked = True`: those whose services ask the policy about
+    the very module or namespace that is written.
+    """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if request.method in permissions.SAFE_METHODS:
             return True
         if not request.user.is_authenticated:
             return False  # answered 401
-        if isinstance(request.auth, AccessToken) and not request.auth.can_write:
+        if isinstance(request.auth, AccessToken) and request.auth.is_fine_grained:
+            _require_grants_checked(view)
+        elif isinstance(request.auth, AccessToken) and not request.auth.can_write:
             raise ApiError(
                 "read_only_token", "This token may only read. Create one with the scope “write”.", 403
             )
         return True
 
 
+def _require_grants_checked(view: "APIView") -> None:
+    if not getattr(view, "grants_checked", False):
+        sentence = "This token is for single modules or namespaces; this needs one with the scope “write”."
+        raise ApiError("fine_grained_token", sentence, 403)
+
+
 class SignedIn(ScopePermission):
     """For endpoints that show nothing to a visitor without an account."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
+        if isinstance(request.auth, AccessToken) and request.auth.is_fine_grained:
+            _require_grants_checked(view)
         return bool(request.user.is_authenticated) and super().has_permission(request, view)
 
 

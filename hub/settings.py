@@ -10,6 +10,16 @@ HUB_JOB_SECONDS    3600      longest run of one job
 HUB_WEB_THREADS    8         requests that are answered at the same time
 HUB_LOG_LEVEL      INFO
 HUB_UPLOAD_LIMIT   500       largest upload in MB
+HUB_HF_REQUESTS    3000      requests in five minutes by one client of the Hugging Face protocol
+HUB_LFS_PART       64        MB in one part of a multipart upload
+HUB_QUOTA_GB       50        what the modules of one user or organisation may take, unless the admin says otherwise
+HUB_QUOTA_MODULES  1000      how many modules one user or organisation may have, likewise
+HUB_TOMBSTONE_DAYS 90        how long a deleted module can be restored, and nobody gets its name
+HUB_DISK_FLOOR     500       MB that stay free on the disk: with less, uploads are refused
+HUB_S3_BUCKET      -         keep files in this S3 bucket instead of HUB_DATA/files; credentials: AWS_ACCESS_KEY_ID,
+                             AWS_SECRET_ACCESS_KEY or the machine's role
+HUB_S3_ENDPOINT    -         address of an S3 that is not Amazon's; HUB_S3_REGION, HUB_S3_PREFIX (a folder in the bucket)
+HUB_S3_REDIRECT    1         downloads are sent to S3 with a signed address; 0: they pass through the hub
 SECRET_KEY         -         default: made once, kept in HUB_DATA/secret_key
 DATABASE_URL       -         default: the embedded PostgreSQL in HUB_DATA
 CELERY_BROKER_URL  -         default: a queue of files in HUB_DATA
@@ -109,6 +119,32 @@ def database(url: str, data: Path) -> dict[str, Any]:
     }
 
 
+def file_storage(bucket: str) -> dict[str, Any]:
+    """Django's storage for the blobs: a folder, or S3 by django-storages."""
+    if not bucket:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    endpoint = os.environ.get("HUB_S3_ENDPOINT", "").strip()
+    if endpoint and urlsplit(endpoint).scheme not in ("http", "https"):
+        raise ImproperlyConfigured(
+            f"HUB_S3_ENDPOINT={endpoint!r}: write an address such as https://s3.example.org"
+        )
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "endpoint_url": endpoint or None,
+            "region_name": os.environ.get("HUB_S3_REGION", "").strip() or None,
+            "location": os.environ.get("HUB_S3_PREFIX", "").strip().strip("/"),
+            "addressing_style": "path" if endpoint else "auto",
+            "signature_version": "s3v4",
+            "querystring_expire": 600,  # seconds that a signed address is good for
+            "file_overwrite": True,  # a name is the sha256 of its bytes
+            "max_memory_size": 8_000_000,  # bytes of a file read through the hub, then on disk
+            "default_acl": None,
+        },
+    }
+
+
 HUB_DATA = data_folder()
 HUB_PORT = env_int("HUB_PORT", 8000, 1, 65535)
 HUB_BIND = os.environ.get("HUB_BIND", "").strip() or "127.0.0.1"
@@ -117,6 +153,13 @@ HUB_WEB_THREADS = env_int("HUB_WEB_THREADS", 8, 1, 128)
 JOB_SECONDS = env_int("HUB_JOB_SECONDS", 3600, 60, 86_400)
 HUB_HTTPS = env_bool("HUB_HTTPS", False)
 HUB_UPLOAD_LIMIT = env_int("HUB_UPLOAD_LIMIT", 500, 1, 100_000) * 1_000_000  # bytes
+HF_REQUESTS = env_int("HUB_HF_REQUESTS", 3000, 10, 10_000_000)
+LFS_PART = env_int("HUB_LFS_PART", 64, 1, 5000) * 1_000_000  # bytes
+HUB_QUOTA_BYTES = env_int("HUB_QUOTA_GB", 50, 1, 1_000_000) * 1_000_000_000
+HUB_QUOTA_MODULES = env_int("HUB_QUOTA_MODULES", 1000, 1, 10_000_000)
+HUB_TOMBSTONE_DAYS = env_int("HUB_TOMBSTONE_DAYS", 90, 1, 36_500)
+HUB_DISK_FLOOR = env_int("HUB_DISK_FLOOR", 500, 0, 10_000_000) * 1_000_000  # bytes
+HUB_S3_REDIRECT = env_bool("HUB_S3_REDIRECT", True)
 DEBUG = env_bool("HUB_DEBUG", False)
 SECRET_KEY = secret_key(HUB_DATA)
 
@@ -129,6 +172,7 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host != "
 INSTALLED_APPS = [
     "hub.accounts",
     "hub.registry",
+    "hub.hfapi",
     "hub.jobs",
     "hub.exports",
     "django.contrib.admin",
@@ -200,7 +244,7 @@ STATICFILES_DIRS = [ROOT / "static"]
 STATIC_HASHED = env_bool("HUB_STATIC_HASHED", not DEBUG)  # needs collectstatic, which runhub does
 MEDIA_ROOT = HUB_DATA / "files"  # content-addressed blobs
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": file_storage(os.environ.get("HUB_S3_BUCKET", "").strip()),
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if STATIC_HASHED

@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, include, is_valid_path, path, r
 
 from hub import api, api_docs, health
 from hub.accounts.names import RESERVED
+from hub.hfapi.errors import not_found as hfapi_not_found
 from hub.registry.urls import catchall_urls, site_urls
 
 
@@ -18,6 +19,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 api_v1: list[URLPattern | URLResolver] = [
     path("schema/", api_docs.SchemaView.as_view(), name="api-schema"),
     path("docs/", api_docs.docs, name="api-docs"),
+    path("", include("hub.accounts.api_urls")),
     path("", include("hub.registry.api_urls")),
     path("", include("hub.jobs.api_urls")),
     re_path(r"", api.not_found),
@@ -27,7 +29,8 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("api/v1/", include(api_v1)),
-    re_path(r"^api/", api.not_found),
+    path("", include("hub.hfapi.urls")),
+    re_path(r"^api/", hfapi_not_found),
     path("favicon.ico", favicon),
     path("admin/", admin.site.urls),
     path("", include("hub.accounts.urls")),
@@ -40,7 +43,7 @@ urlpatterns = [
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/api/"):
-        return api.not_found(request)
+        return hfapi_not_found(request)
     with_slash = f"{request.path}/"
     if request.method == "GET" and _is_own_page(with_slash):  # /signin: Django sees the catch-all's /{owner}
         return redirect(with_slash)

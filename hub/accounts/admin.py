@@ -8,7 +8,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from hub.accounts import services
-from hub.accounts.models import AccessToken, Namespace, User
+from hub.accounts.models import AccessToken, AuditEvent, Namespace, User
 from hub.accounts.names import namespace_error
 
 admin.site.site_header = admin.site.site_title = "LoRA Hub admin"
@@ -39,9 +39,31 @@ class UserAdmin(DjangoUserAdmin):
 
 @admin.register(Namespace)
 class NamespaceAdmin(admin.ModelAdmin):
-    list_display = ["name", "kind", "user", "created_at"]
+    """Quotas are set here; names are addresses, and do not change."""
+
+    list_display = ["name", "kind", "user", "quota_bytes", "quota_modules", "created_at"]
     search_fields = ["name"]
     list_filter = ["kind"]
+    readonly_fields = ["name", "kind", "user", "created_at", "deleted_at"]
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(admin.ModelAdmin):
+    """To read. The database itself refuses changes."""
+
+    list_display = ["at", "namespace", "actor_name", "action", "subject", "token"]
+    search_fields = ["actor_name", "subject", "namespace__name"]
+    list_filter = ["action"]
+    list_select_related = ["namespace"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
 
 
 @admin.register(AccessToken)

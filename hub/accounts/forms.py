@@ -9,8 +9,9 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from hub.accounts import services
-from hub.accounts.models import AccessToken, User
+from hub.accounts import services, tokens
+from hub.accounts.errors import AccountError
+from hub.accounts.models import AccessToken, Role, TokenGrant, User
 from hub.accounts.names import namespace_error
 
 
@@ -73,6 +74,7 @@ class SignInForm(AuthenticationForm):
 
 class TokenForm(forms.Form):
     NEVER = "never"
+    use_required_attribute = False  # a browser would ask for a field that is not shown
     LIFETIMES = [("30", "30 days"), ("90", "90 days"), ("365", "1 year"), (NEVER, "No end")]
 
     name = forms.CharField(
@@ -86,9 +88,71 @@ class TokenForm(forms.Form):
         widget=forms.RadioSelect,
         label="May",
     )
+    targets = forms.CharField(
+        required=False,
+        max_length=10_000,
+        label="For",
+        help_text="Modules (owner/name) or whole namespaces (owner), one a line.",
+        widget=forms.Textarea(
+            attrs={"rows": 3, "class": "mono", "spellcheck": "false", "autocapitalize": "none"}
+        ),
+    )
+    permission = forms.ChoiceField(
+        choices=TokenGrant.Permission.choices,
+        initial=TokenGrant.Permission.READ,
+        required=False,
+        label="There it may",
+    )
     expires = forms.ChoiceField(choices=LIFETIMES, initial="90", label="Ends after")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("targets", "permission"):
+            self.fields[name].required = not self.is_bound or self.data.get("scope") == AccessToken.Scope.FINE
 
     @property
     def expires_at(self) -> datetime | None:
         days = self.cleaned_data["expires"]
         return None if days == self.NEVER else timezone.now() + timedelta(days=int(days))
+
+    def save(self, user: User) -> tuple[AccessToken, str] | None:
+        """The new token and its text; None if it was refused, which the form then says."""
+        data = self.cleaned_data
+        try:
+            return tokens.create_token(
+                user=user,
+                name=data["name"],
+                scope=data["scope"],
+                expires_at=self.expires_at,
+                targets=data["targets"].replace(",", "\n").splitlines(),
+                permission=data["permission"] or TokenGrant.Permission.READ,
+            )
+        except AccountError as error:
+            self.add_error(error.field or None, ValidationError(str(error), error.code))
+            return None
+
+
+class OrganisationForm(forms.Form):
+    title = forms.CharField(required=False, max_length=120, label="Full name")
+    about = forms.CharField(required=False, max_length=300, help_text="One sentence, shown on its page.")
+
+
+class NewOrganisationForm(OrganisationForm):
+    name = forms.CharField(
+        max_length=96,
+        help_text="The first part of the address of its modules. Letters, digits, “-”, “_” and “.”.",
+        widget=forms.TextInput(
+            attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}
+        ),
+    )
+    field_order = ["name"]
+
+
+class InviteForm(forms.Form):
+    username = forms.CharField(
+        max_length=150,
+        widget=forms.TextInput(
+            attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}
+        ),
+    )
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.READER, widget=forms.RadioSelect)

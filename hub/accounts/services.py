@@ -1,28 +1,22 @@
-"""Writes on accounts: users with their namespace, and tokens."""
-
-import hashlib
-import secrets
-import string
-from datetime import datetime, timedelta
+"""Writes on accounts: users with their namespace. Tokens are made in tokens.py and can be imported from here too."""
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
-from hub.accounts.models import AccessToken, Namespace, User
+from hub.accounts.errors import AccountError
+from hub.accounts.models import Namespace, User
 from hub.accounts.names import namespace_error
+from hub.accounts.tokens import create_token, find_token, hash_token, revoke_token
 
-ALPHABET = string.ascii_letters + string.digits
-TOKEN_LENGTH = 36  # characters after "hf_": 214 bits, and what llama.cpp accepts (34 or more)
-SEEN_EVERY = timedelta(minutes=1)
-
-
-class AccountError(Exception):
-    """The account or token cannot be made. The text is shown to the user; `field` names the form's field."""
-
-    def __init__(self, detail: str, *, code: str, field: str) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.field = field
+__all__ = [
+    "AccountError",
+    "create_token",
+    "create_user",
+    "find_token",
+    "give_namespace",
+    "hash_token",
+    "revoke_token",
+    "taken_error",
+]
 
 
 def create_user(
@@ -53,40 +47,3 @@ def give_namespace(user: User) -> None:
 def taken_error(name: str) -> str | None:
     """A sentence if a user or organisation has this name, in any case."""
     return f"The name “{name}” is taken." if Namespace.objects.filter(name__iexact=name).exists() else None
-
-
-def hash_token(plaintext: str) -> str:
-    return hashlib.sha256(plaintext.encode("utf-8", "replace")).hexdigest()
-
-
-def create_token(
-    *, user: User, name: str, scope: str = AccessToken.Scope.READ, expires_at: datetime | None = None
-) -> tuple[AccessToken, str]:
-    """A new token and its text, `hf_` and 36 letters and digits, which cannot be read again later."""
-    plaintext = "hf_" + "".join(secrets.choice(ALPHABET) for _ in range(TOKEN_LENGTH))
-    token = AccessToken.objects.create(
-        user=user,
-        name=name,
-        scope=AccessToken.Scope(scope),
-        expires_at=expires_at,
-        token_hash=hash_token(plaintext),
-        prefix=plaintext[:7],
-    )
-    return token, plaintext
-
-
-def find_token(plaintext: str) -> AccessToken | None:
-    """The usable token with this text. Notes when it was last used, at most once a minute."""
-    token = (
-        AccessToken.objects.usable().select_related("user").filter(token_hash=hash_token(plaintext)).first()
-    )
-    now = timezone.now()
-    if token and (token.last_used_at is None or now - token.last_used_at > SEEN_EVERY):
-        AccessToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return token
-
-
-def revoke_token(*, user: User, token_id: int) -> bool:
-    """Delete one of the user's own tokens. False if the user has no such token."""
-    deleted, _ = AccessToken.objects.filter(user=user, pk=token_id).delete()
-    return deleted > 0

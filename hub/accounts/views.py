@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from hub.accounts import services
+from hub.accounts import audit, services
 from hub.accounts.forms import SignInForm, SignUpForm, TokenForm
 from hub.accounts.models import AccessToken, User
 
@@ -54,15 +54,14 @@ def settings_home(request: HttpRequest) -> HttpResponse:
 def tokens(request: HttpRequest) -> HttpResponse:
     """The user's tokens. POST makes one; its text is in this one answer and nowhere else."""
     assert isinstance(request.user, User)  # by login_required
-    form = TokenForm(request.POST or None)
-    plaintext = new = None
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        new, plaintext = services.create_token(
-            user=request.user, name=data["name"], scope=data["scope"], expires_at=form.expires_at
-        )
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    made = form.save(request.user) if form.is_valid() else None
+    if made is not None:
         form = TokenForm()
-    found = AccessToken.objects.filter(user=request.user)
+    new, plaintext = made or (None, None)
+    found = AccessToken.objects.filter(user=request.user).prefetch_related(
+        "grants__namespace", "grants__module__namespace"
+    )
     context = {"form": form, "tokens": found, "new": new, "plaintext": plaintext, "tab": "tokens"}
     return render(request, "accounts/tokens.html", context, status=200 if not form.errors else 400)
 
@@ -75,6 +74,15 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
         raise Http404
     messages.success(request, "The token is revoked. Programs that used it can no longer sign in.")
     return redirect("tokens")
+
+
+@never_cache
+@login_required
+def log(request: HttpRequest) -> HttpResponse:
+    """Who did what to my modules and tokens."""
+    assert isinstance(request.user, User)  # by login_required
+    page = audit.page_of(request.user.namespace.events.all(), request.GET.get("page"))
+    return render(request, "accounts/log.html", {"page": page, "tab": "log"})
 
 
 class ChangePassword(SuccessMessageMixin, LoginRequiredMixin, PasswordChangeView):

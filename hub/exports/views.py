@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -16,14 +17,19 @@ from hub.accounts.models import User
 from hub.exports.models import Export
 from hub.exports.services import ExportRefused, request_export, why_not
 from hub.registry.models import Revision
-from hub.registry.services import RegistryError, find_module, find_revision
+from hub.registry.services import RegistryError, find_module, find_revision, require_download
 
 
 def _revision(request: HttpRequest, owner: str, name: str, commit: str) -> Revision:
+    """404 for what the visitor does not see, 403 for the weights of a gated module."""
     try:
-        return find_revision(find_module(f"{owner}/{name}", request.user), commit)
+        revision = find_revision(find_module(f"{owner}/{name}", request.user), commit)
+        require_download(request.user, revision.module)
     except RegistryError as error:
+        if error.status == 403:
+            raise PermissionDenied(error.detail) from error
         raise Http404(error.detail) from error
+    return revision
 
 
 def export_context(revision: Revision) -> dict[str, Any]:

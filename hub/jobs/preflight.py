@@ -22,7 +22,8 @@ from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
 from hub.jobs.errors import JobRefused
 from hub.registry.models import BaseModel, Module, Revision
-from hub.registry.services import RegistryError, resolve_module_ref
+from hub.registry.services import RegistryError, require_download, resolve_module_ref
+from hub.registry.services.names import why_taken
 
 MAX_EXAMPLES = 64
 MAX_HOLDOUT = 500
@@ -154,7 +155,9 @@ def _find_modules(
     user: User, names: Sequence[str] | str, base_model: BaseModel | None, note: Note
 ) -> list[Revision]:
     if names == AUTO:
-        usable = Module.objects.visible_to(user).filter(base_model=base_model, head__composable=True)
+        usable = Module.objects.downloadable_by(user).filter(
+            base_model=base_model, head__composable=True, head__yanked_at=None
+        )
         if base_model is not None and not usable.exists():
             note(
                 "modules",
@@ -177,7 +180,7 @@ def _find_modules(
                 "modules", "unknown_module", f"There is no module {_quote(name)}, or it is not yours to use."
             )
             continue
-        problem = _why_not(revision, base_model)
+        problem = _why_not_yours(revision, user) or _why_not(revision, base_model)
         if problem:
             note("modules", *problem)
         elif any(other.module_id == revision.module_id for other in revisions):
@@ -185,6 +188,15 @@ def _find_modules(
         else:
             revisions.append(revision)
     return revisions
+
+
+def _why_not_yours(revision: Revision, user: User) -> tuple[str, str] | None:
+    """The code and the sentence of why the user may not use a module that they see, or None."""
+    try:
+        require_download(user, revision.module)
+    except RegistryError as error:
+        return error.code, error.detail
+    return None
 
 
 def _why_not(revision: Revision, base_model: BaseModel | None) -> tuple[str, str] | None:
@@ -198,6 +210,8 @@ def _why_not(revision: Revision, base_model: BaseModel | None) -> tuple[str, str
             "other_base_model",
             f"{module.full_name} was made for {module.base_model.model_id}, not for {base_model.model_id}.",
         )
+    if revision.yanked_at:
+        return "yanked", f"{module.full_name} was yanked: {revision.yanked_reason}"
     if not revision.composable:
         reason = (revision.not_composable_reason or "its kind is not supported").rstrip(".")
         return (
@@ -254,8 +268,8 @@ def _check_name(user: User, name: str, note: Note) -> None:
         return
     if problem := name_error(name):
         note("name", "bad_name", problem)
-    elif Module.objects.filter(namespace=user.namespace, name__iexact=name).exists():
-        note("name", "name_taken", f"You already have a module {_quote(name)}; choose another name.")
+    elif why := why_taken(user.namespace, name):
+        note("name", "name_taken", why)
 
 
 def _quote(text: str) -> str:

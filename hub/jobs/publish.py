@@ -15,11 +15,12 @@ from hub.jobs import card
 from hub.jobs.lease import Lease, end, fenced
 from hub.jobs.licenses import strictest
 from hub.jobs.models import Job, JobModule
-from hub.registry.models import Evaluation, Module, Revision
-from hub.registry.services import EvaluationData, ModuleMetadata, publish_revision
+from hub.registry.models import Evaluation, Revision
+from hub.registry.services import EvaluationData, ModuleMetadata, is_free, publish_revision
 
 HARM = "worse_than_base"
 PRIVATE_PARENT = "private_module"
+GATED_PARENT = "gated_module"
 ANSWERS_KEPT = 50  # rows whose answers stay with the job
 MEASURED_ON = {
     "held_out": "Held-out rows of its task",
@@ -34,8 +35,8 @@ def publish_composition(
 ) -> Revision | None:
     """Make the new module and end the job, in one transaction behind the fence; None if the owner cancelled meanwhile.
 
-    A composition that is worse than the base model on the rows measured, or that contains a private module, is made private
-    whatever was asked for, and the result says so. Raises LeaseLost, PublishError.
+    A composition that is worse than the base model on the rows measured, or that contains a private or gated module, is made
+    private whatever was asked for, and the result says so. Raises LeaseLost, PublishError.
     """
     with tempfile.TemporaryDirectory(prefix="composition-") as place, fenced(lease) as locked:
         if locked.cancel_requested_at is not None:
@@ -80,6 +81,8 @@ def build_result(job: Job, revisions: Sequence[Revision], composition: Compositi
         because.append(HARM)
     if any(r.module.is_private for r, w in zip(revisions, composition.weights, strict=True) if w != 0):
         because.append(PRIVATE_PARENT)
+    if any(r.module.gate for r, w in zip(revisions, composition.weights, strict=True) if w != 0):
+        because.append(GATED_PARENT)
     recipe = composition.recipe([{"name": r.module.full_name, "revision": r.commit} for r in revisions])
     plain = {
         "loss": composition.loss,
@@ -121,7 +124,7 @@ def _free_name(job: Job) -> str:
     """The job's name for its module, or the next free one if somebody took it while the job ran."""
     wanted = job.output_name
     for name in (wanted, f"{wanted[:80]}-{job.pk}"):
-        if not Module.objects.filter(namespace=job.namespace, name__iexact=name).exists():
+        if is_free(job.namespace, name):
             return name
     return f"{wanted[:70]}-{job.pk}-{job.lease_token}"
 

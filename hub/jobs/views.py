@@ -127,7 +127,9 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
 
 
 def _modules(user: Any) -> QuerySet[Module]:
-    usable = Module.objects.visible_to(user).filter(base_model__isnull=False, head__composable=True)
+    usable = Module.objects.downloadable_by(user).filter(
+        base_model__isnull=False, head__composable=True, head__yanked_at=None
+    )
     return usable.select_related("namespace", "base_model", "head").order_by("-downloads", "name")
 
 

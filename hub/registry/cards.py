@@ -17,6 +17,7 @@ COLUMNS = {
     "base_model": "base_model_label",
     "known_base": "base_model_id",
     "is_private": "is_private",
+    "gate": "gate",
     "downloads": "downloads",
     "created_at": "created_at",
     "head": "head_id",
@@ -39,6 +40,7 @@ class Card:
     base_model: str
     known_base: int | None
     is_private: bool
+    gate: str
     downloads: int
     created_at: datetime
     head: int

@@ -44,7 +44,9 @@ def load_folder(folder: Path, *, user: User, trusted: bool = False) -> tuple[Rev
     if module is not None and module.head is not None and _same(module.head, files):
         wanted = metadata.or_else(metadata_of(module))
         if wanted != metadata_of(module):
-            update_module(user=user, module=module, metadata=wanted, private=module.is_private)
+            update_module(
+                user=user, module=module, metadata=wanted, private=module.is_private, write_card=False
+            )
         return module.head, False
     revision = publish_revision(
         user=user,

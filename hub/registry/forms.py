@@ -1,5 +1,6 @@
 """The forms of upload and edit. They collect; the services judge, and their problems are added to the fields."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -7,6 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 
 from composer.errors import ExampleError
 from composer.examples import Example, parse_examples
+from hub.accounts.models import Namespace
 from hub.registry.models import BaseModel
 from hub.registry.services import ModuleMetadata, Problem, split_list
 
@@ -136,21 +138,45 @@ class MetadataForm(forms.Form):
 
 
 class VisibilityForm(forms.Form):
-    private = forms.BooleanField(required=False, label="Private: only you see it")
+    private = forms.BooleanField(
+        required=False, label="Private: only you, or the members of the organisation, see it"
+    )
 
 
 class EditForm(VisibilityForm, MetadataForm):
-    """Metadata and visibility of a module that is there."""
+    """Metadata, card and visibility of a module that is there."""
+
+    card = forms.CharField(
+        required=False,
+        max_length=200_000,
+        help_text="README.md in Markdown, without its header: that is written from the fields above.",
+        widget=forms.Textarea(attrs={"rows": 14, "class": "mono"}),
+    )
 
 
 class UploadForm(VisibilityForm, MetadataForm):
-    """A new module."""
+    """A new module. Whoever may publish in organisations chooses an owner."""
 
+    owner = forms.ChoiceField(required=False, help_text="You, or an organisation that you publish in.")
     name = forms.CharField(
         max_length=96, help_text="Letters, digits, “-”, “_” and “.”. It stays the module's address."
     )
     files = FilesField()  # type: ignore[assignment]  # a field, not the form's own .files
-    field_order = ["files", "name"]
+    field_order = ["files", "owner", "name"]
+
+    def __init__(self, *args: Any, namespaces: Sequence[Namespace], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.namespaces = {namespace.name: namespace for namespace in namespaces}
+        if len(self.namespaces) > 1:
+            self.fields["owner"].choices = [(name, name) for name in self.namespaces]  # type: ignore[attr-defined]
+        else:
+            del self.fields["owner"]
+
+    @property
+    def namespace(self) -> Namespace:
+        """The one that was chosen; the user's own without a choice."""
+        chosen = self.cleaned_data.get("owner")
+        return self.namespaces[chosen] if chosen else next(iter(self.namespaces.values()))
 
 
 class RevisionForm(MetadataForm):

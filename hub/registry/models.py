@@ -11,7 +11,13 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
+from django.utils import timezone
 from pgvector.django import HnswIndex, VectorField
+
+from hub.accounts import policy
+from hub.registry.access_models import AccessRequest as AccessRequest
+from hub.registry.access_models import Gate as Gate
+from hub.registry.access_models import ModuleAlias as ModuleAlias
 
 SHORT_COMMIT = 8  # hex digits shown to people
 VECTOR_SIZE = 384  # of the sentence model, composer.embed
@@ -34,6 +40,7 @@ class BaseModel(models.Model):
     parameters = models.BigIntegerField()
     context_length = models.PositiveIntegerField()  # tokens
     folder = models.CharField(max_length=500)  # on the workers' disk; never shown
+    files = models.JSONField(default=dict, blank=True)  # what is served of it; see services.base_files
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -51,19 +58,31 @@ class BaseModel(models.Model):
 
 class ModuleQuerySet(models.QuerySet["Module"]):
     def visible_to(self, user: Any) -> ModuleQuerySet:
-        """Modules that this user may see: public ones and their own; never deleted ones. Every read goes through here."""
-        visible = models.Q(is_private=False)
-        if user.is_authenticated:
-            visible |= models.Q(namespace__user=user)
-        return self.filter(visible, deleted_at=None, head__isnull=False)
+        """Modules that this user may see, as the policy says; never deleted ones. Every read goes through here."""
+        return self.filter(policy.visible(user), deleted_at=None, head__isnull=False)
+
+    def downloadable_by(self, user: Any) -> ModuleQuerySet:
+        """Modules whose files this user may have, and so compose: visible, and not gated for them."""
+        return self.filter(policy.downloadable(user), deleted_at=None, head__isnull=False)
+
+    def reachable_by(self, user: Any) -> ModuleQuerySet:
+        """As visible_to, and drafts of the user's own: modules whose `main` has never been a complete adapter."""
+        there = policy.visible(user) & models.Q(head__isnull=False)
+        return self.filter(there | (policy.own(user) & models.Q(head=None)), deleted_at=None)
 
 
 class Module(models.Model):
-    """The catalogue entry of one LoRA, `owner/name`. A deleted one stays as a row, so its name is never given again."""
+    """The catalogue entry of one LoRA, `owner/name`. A deleted one stays as a row, the tombstone that keeps its name for a
+    time (services.names).
+
+    head: the revision at `main`, once that has been a complete adapter; a module without one is a draft.
+    """
 
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.PROTECT, related_name="modules")
     name = models.CharField(max_length=96)
     is_private = models.BooleanField(default=False)
+    gate = models.CharField(max_length=6, choices=Gate, default=Gate.OPEN, blank=True)
+    gate_text = models.TextField(max_length=2000, blank=True)  # what whoever asks for access reads first
     base_model = models.ForeignKey(
         BaseModel, null=True, blank=True, on_delete=models.PROTECT, related_name="modules"
     )
@@ -91,7 +110,11 @@ class Module(models.Model):
     objects = ModuleQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint("namespace", Lower("name"), name="module_name_any_case")]
+        constraints = [
+            models.UniqueConstraint(
+                "namespace", Lower("name"), condition=models.Q(deleted_at=None), name="module_name_any_case"
+            )
+        ]
         indexes = [
             GinIndex("search_vector", name="module_search"),
             GinIndex(OpClass("search_text", name="gin_trgm_ops"), name="module_trigrams"),
@@ -114,8 +137,18 @@ class Module(models.Model):
         """The base model's id, registered or not."""
         return self.base_model.model_id if self.base_model else self.base_model_label
 
+    @property
+    def is_draft(self) -> bool:
+        return self.head_id is None
+
     def can_write(self, user: object) -> bool:
-        return self.deleted_at is None and self.namespace.can_write(user)
+        return policy.can(user, policy.Action.WRITE, self)
+
+    def can_download(self, user: object) -> bool:
+        return policy.can(user, policy.Action.DOWNLOAD, self)
+
+    def can_manage(self, user: object) -> bool:
+        return policy.can(user, policy.Action.MANAGE, self)
 
 
 class ModuleVector(models.Model):
@@ -149,27 +182,36 @@ class SampleVector(models.Model):
 
 
 class Revision(models.Model):
-    """An immutable set of files of a module, and what they say. rank: the largest; size: bytes of the weights file."""
+    """An immutable set of files of a module, and what they say. rank: the largest; size: bytes of the weights file.
+
+    One that is not complete has no adapter (yet): its peft_type is empty and its numbers are 0.
+    """
 
     module = models.ForeignKey(Module, on_delete=models.CASCADE, related_name="revisions")
     commit = models.CharField(max_length=40)  # hex
     number = models.PositiveIntegerField()  # 1, 2, 3 … within the module
     message = models.CharField(max_length=200, blank=True)
+    description = models.TextField(blank=True)  # of the commit: what its message has no room for
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    is_complete = models.BooleanField(default=True)
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
     card = models.TextField(blank=True)  # README.md without its front matter
-    peft_type = models.CharField(max_length=32)
+    peft_type = models.CharField(max_length=32, blank=True)
     rank = models.PositiveIntegerField()
     alpha = models.FloatField()
     targets = ArrayField(models.CharField(max_length=512), default=list, blank=True)
     parameters = models.BigIntegerField()
     dtype = models.CharField(max_length=8)
+    parameters_by_dtype = models.JSONField(default=dict)  # {"F32": 1024}, of the safetensors header
     size = models.BigIntegerField()
     composable = models.BooleanField()
     not_composable_reason = models.TextField(blank=True)
     not_composable_code = models.CharField(max_length=40, blank=True)
+    yanked_at = models.DateTimeField(null=True, blank=True)  # still there, but to be used no more
+    yanked_reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
         ordering = ["-number"]
@@ -184,6 +226,28 @@ class Revision(models.Model):
     @property
     def short(self) -> str:
         return self.commit[:SHORT_COMMIT]
+
+
+class Ref(models.Model):
+    """A name for a revision: a branch, which moves with every commit to it, or a tag, which stays. `main` is a branch."""
+
+    class Kind(models.TextChoices):
+        BRANCH = "branch"
+        TAG = "tag"
+
+    module = models.ForeignKey(Module, on_delete=models.CASCADE, related_name="refs")
+    kind = models.CharField(max_length=6, choices=Kind)
+    name = models.CharField(max_length=120)
+    revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="refs")
+    message = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["module", "name"], name="ref_name")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
 
 
 class Sketch(models.Model):
@@ -213,6 +277,9 @@ class Blob(models.Model):
     size = models.BigIntegerField()
     git_sha1 = models.CharField(max_length=40)
     created_at = models.DateTimeField(auto_now_add=True)
+    stored_at = models.DateTimeField(
+        default=timezone.now, db_index=True
+    )  # last time that an upload brought it
 
     def __str__(self) -> str:
         return self.sha256

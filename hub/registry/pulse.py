@@ -1,7 +1,8 @@
-"""A thread in the worker's parent that sees to the modules without a vector: new ones, changed ones, forgotten ones."""
+"""A thread in the worker's parent that sees to the modules without a vector (new, changed, forgotten), and to garbage."""
 
 import logging
 import threading
+import time
 from typing import Any
 
 from celery import bootsteps
@@ -10,6 +11,8 @@ from django.db import DatabaseError, connection
 
 PULSE = 4.0  # seconds
 PATIENCE = 16  # seconds: how long a message counts before it is sent again
+
+COLLECT_EVERY = 3600.0  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,16 @@ def ask_for_vectors() -> bool:
     return True
 
 
+def ask_for_collection() -> None:
+    """Send the message that garbage is to be collected. If it is lost, there is another one in an hour."""
+    from hub.registry.tasks import collect_garbage
+
+    try:
+        collect_garbage.apply_async(retry=False, ignore_result=True, expires=COLLECT_EVERY / 2)
+    except Exception as error:  # noqa: BLE001  each transport fails with classes of its own
+        log.warning("garbage waits, the broker does not answer: %s", error)
+
+
 class VectorPulse(bootsteps.StartStopStep):
     """Add it with `app.steps["worker"].add(VectorPulse)`."""
 
@@ -49,8 +62,12 @@ class VectorPulse(bootsteps.StartStopStep):
 
     def _run(self) -> None:
         wait = PULSE
+        collect_at = time.monotonic() + COLLECT_EVERY / 12  # not while the hub starts
         while not self.stopped.wait(wait):
             try:
+                if time.monotonic() > collect_at:
+                    collect_at = time.monotonic() + COLLECT_EVERY
+                    ask_for_collection()
                 wait = PATIENCE if ask_for_vectors() else PULSE
             except DatabaseError as error:
                 log.warning("the database does not answer about vectors: %s", error)

@@ -12,7 +12,7 @@ AUTO_CLASS = {
 
 def curl_snippet(module: Module, revision: Revision, site: str) -> str:
     """site: scheme and host, without a slash at the end."""
-    token = ' -H "Authorization: Bearer $HF_TOKEN"' if module.is_private else ""
+    token = ' -H "Authorization: Bearer $HF_TOKEN"' if module.is_private or module.gate else ""
     root = f"{site}/{module.full_name}/resolve/{_ref(module, revision)}"
     return (
         f"mkdir -p {module.name}\n"

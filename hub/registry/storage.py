@@ -1,7 +1,8 @@
 """Files on disk or S3: written once under their sha256, never changed.
 
 A blob becomes visible in four steps: copied to a staging folder while it is hashed, synced to disk, checked, and renamed
-to its name. Only then may a row refer to it. A crash leaves an unreferenced file, never a broken one.
+to its name. Only then may a row refer to it. A crash leaves an unreferenced file, never a broken one; garbage.py removes it
+after a grace period. Both hold the blob's lock, so what is being stored is never removed.
 """
 
 import hashlib
@@ -13,10 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from django.conf import settings
 from django.core.files import File as DjangoFile
 from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from hub.registry.models import Blob
 
@@ -56,29 +60,52 @@ def staged(files: Mapping[str, Path]) -> Iterator[tuple[Path, list[StagedFile]]]
 
 
 def store(file: StagedFile) -> Blob:
-    """The blob of a staged file; its bytes are in place before the row exists."""
+    """The blob of a staged file; its bytes are in place before the row exists.
+
+    Inside another transaction, store several files in the order of their sha256: their locks last as long as it.
+    """
     blob = Blob(sha256=file.sha256, size=file.size, git_sha1=file.git_sha1)
-    if not _is_stored(blob):
-        try:
-            target = Path(default_storage.path(blob.storage_name))
-        except NotImplementedError:  # not a disk: the storage's own upload
-            with file.path.open("rb") as stream:
-                default_storage.save(blob.storage_name, DjangoFile(stream))
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(file.path, target)
-            _sync_folder(target.parent)
-    found, _ = Blob.objects.get_or_create(
-        sha256=file.sha256, defaults={"size": file.size, "git_sha1": file.git_sha1}
-    )
+    with transaction.atomic():
+        lock_blob(file.sha256)
+        if not _is_stored(blob):
+            _write(blob, file)
+        found, _ = Blob.objects.update_or_create(
+            sha256=file.sha256,
+            defaults={"stored_at": Now()},
+            create_defaults={"size": file.size, "git_sha1": file.git_sha1},
+        )
     return found
+
+
+def lock_blob(sha256: str) -> None:
+    """Wait until nobody else stores or removes this blob; until the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(sha256[:15], 16)])
+
+
+def is_remote() -> bool:
+    """Are the blobs in S3, rather than in a folder?"""
+    return hasattr(default_storage, "bucket")
+
+
+def signed_url(blob: Blob, file_name: str) -> str:
+    """An address from which the bytes can be fetched for a few minutes without further leave. Only for a remote storage.
+
+    Raises FileCorrupt if they are missing or of another size.
+    """
+    _check_size(blob)
+    parameters = {
+        "ResponseContentType": "application/octet-stream",
+        "ResponseContentDisposition": f"attachment; filename*=UTF-8''{quote(file_name)}",
+    }
+    url: str = default_storage.url(blob.storage_name, parameters=parameters)  # type: ignore[call-arg]
+    return url
 
 
 def open_blob(blob: Blob) -> IO[bytes]:
     """The stored bytes, opened for reading; raises FileCorrupt if they are missing or of another size."""
+    _check_size(blob)
     try:
-        if default_storage.size(blob.storage_name) != blob.size:
-            raise FileCorrupt(f"The stored file {blob.sha256} has another size than when it was stored.")
         stream: IO[bytes] = default_storage.open(blob.storage_name, "rb")
     except FileNotFoundError as error:
         raise FileCorrupt(f"The stored file {blob.sha256} is missing.") from error
@@ -122,9 +149,31 @@ def _stage(name: str, source: Path, target: Path) -> StagedFile:
     return StagedFile(name, target, sha256.hexdigest(), sha1.hexdigest(), target.stat().st_size)
 
 
-def _is_stored(blob: Blob) -> bool:
+def _check_size(blob: Blob) -> None:
     try:
-        check_blob(blob)
+        size = default_storage.size(blob.storage_name)
+    except FileNotFoundError as error:
+        raise FileCorrupt(f"The stored file {blob.sha256} is missing.") from error
+    if size != blob.size:
+        raise FileCorrupt(f"The stored file {blob.sha256} has another size than when it was stored.")
+
+
+def _write(blob: Blob, file: StagedFile) -> None:
+    try:
+        target = Path(default_storage.path(blob.storage_name))
+    except NotImplementedError:  # not a disk: the storage's own upload
+        with file.path.open("rb") as stream:
+            default_storage.save(blob.storage_name, DjangoFile(stream))
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file.path, target)
+        _sync_folder(target.parent)
+
+
+def _is_stored(blob: Blob) -> bool:
+    """On a disk its bytes are read; S3 has checked them itself when they came."""
+    try:
+        _check_size(blob) if is_remote() else check_blob(blob)
     except FileCorrupt:
         return False  # missing, or damaged: the good copy replaces it
     return True

@@ -1,4 +1,4 @@
-"""The registry's Celery task. It works on whatever rows need it, so it may be lost, repeated or late."""
+"""The registry's Celery tasks. They work on whatever rows need it, so they may be lost, repeated or late."""
 
 from hub.celery import app
 
@@ -12,3 +12,11 @@ def fill_vectors() -> None:
 
     vectors.fill_vectors(seconds=SECONDS / 2)
     sketches.fill_sketches(seconds=SECONDS / 2)
+
+
+@app.task(ignore_result=True, time_limit=1800)
+def collect_garbage() -> None:
+    """Remove files that nothing refers to any more, unless another worker is at it."""
+    from hub.registry.services import garbage
+
+    garbage.collect_garbage()

@@ -2,12 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from hub.registry.views import edit, files, module, pages, upload
+from hub.registry.views import access, edit, module, names, pages, storage, upload
 
 site_urls: list[URLPattern] = [
     path("", pages.home, name="home"),
     path("modules/", pages.browse, name="modules"),
     path("upload/", upload.upload, name="upload"),
+    path("settings/storage/", storage.storage, name="storage"),
 ]
 catchall_urls: list[URLPattern] = [
     path("<str:owner>", pages.profile, name="profile"),
@@ -15,7 +16,13 @@ catchall_urls: list[URLPattern] = [
     path("<str:owner>/<str:name>", module.module_page, name="module"),
     path("<str:owner>/<str:name>/", pages.without_slash),
     path("<str:owner>/<str:name>/edit", edit.edit, name="module-edit"),
+    path("<str:owner>/<str:name>/access", access.access, name="module-access"),
+    path("<str:owner>/<str:name>/access/request", access.request_page, name="module-request"),
+    path("<str:owner>/<str:name>/access/<str:username>", access.decide, name="module-decide"),
+    path("<str:owner>/<str:name>/log", access.log, name="module-log"),
+    path("<str:owner>/<str:name>/move", names.move, name="module-move"),
+    path("<str:owner>/<str:name>/restore", names.restore, name="module-restore"),
+    path("<str:owner>/<str:name>/yank/<str:commit>", names.yank, name="revision-yank"),
     path("<str:owner>/<str:name>/delete", edit.delete, name="module-delete"),
     path("<str:owner>/<str:name>/new-revision", upload.new_revision, name="module-new-revision"),
-    path("<str:owner>/<str:name>/resolve/<str:revision>/<path:path>", files.resolve, name="resolve"),
 ]

@@ -335,7 +335,9 @@ def test_symbolic_link(tmp_path):
         ("setup.sh", "file_not_allowed"),
         ("page.html", "file_not_allowed"),
         ("model.safetensors", "file_not_allowed"),
-        ("sub/adapter_model.safetensors", "file_not_allowed"),
+        ("model-00001-of-00002.safetensors", "file_not_allowed"),
+        ("model.gguf", "file_not_allowed"),
+        ("checkpoint.tar.gz", "file_not_allowed"),
     ],
 )
 def test_file_names(name, code):

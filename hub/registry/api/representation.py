@@ -22,6 +22,7 @@ COLUMNS = (
 OTHERS = {
     "owner": "namespace__name",
     "private": "is_private",
+    "gate": "gate",
     "base_model": "base_model_label",
     "base": "base_model_id",
     "peft_type": "head__peft_type",
@@ -69,6 +70,10 @@ def detail(module: Module, revision: Revision, request: Request) -> dict[str, An
         "alpha": revision.alpha,
         "targets": revision.targets,
         "dtype": revision.dtype,
+        "safetensors": {
+            "parameters": revision.parameters_by_dtype or {revision.dtype: revision.parameters},
+            "total": revision.parameters,
+        },
         "not_composable_reason": revision.not_composable_reason,
         "files": [
             {"path": file.path, "size": file.blob.size, "sha256": file.blob.sha256, "url": root + file.path}
@@ -96,4 +101,5 @@ def revision_item(revision: Revision) -> dict[str, Any]:
         "message": revision.message,
         "author": revision.author.username if revision.author else None,
         "created_at": revision.created_at.isoformat(),
+        "yanked": revision.yanked_reason if revision.yanked_at else None,
     }

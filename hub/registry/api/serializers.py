@@ -7,7 +7,7 @@ from rest_framework import serializers
 from composer.errors import ExampleError
 from composer.examples import Example, parse_examples
 from composer.prompts import FORMATS
-from hub.registry.models import BaseModel, Evaluation
+from hub.registry.models import BaseModel, Evaluation, Gate
 from hub.registry.services import ModuleMetadata, split_list
 
 MAX_FIT_EXAMPLES = 100
@@ -71,6 +71,7 @@ class ModuleItemSerializer(serializers.Serializer[Any]):
     owner = serializers.CharField()
     name = serializers.CharField()
     private = serializers.BooleanField()
+    gate = serializers.ChoiceField(choices=Gate.values, help_text="Who downloads it: auto, manual, or all.")
     base_model = serializers.CharField(help_text="Id of the base model; empty if not known.")
     summary = serializers.CharField()
     task = serializers.CharField()
@@ -103,6 +104,9 @@ class RevisionSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
     author = serializers.CharField(allow_null=True)
     created_at = serializers.DateTimeField()
+    yanked = serializers.CharField(
+        allow_null=True, help_text="Why it is to be used no more; null if it may be."
+    )
 
 
 class EvaluationSerializer(serializers.ModelSerializer[Evaluation]):
@@ -128,6 +132,7 @@ class ModuleDetailSerializer(ModuleItemSerializer):
     alpha = serializers.FloatField()
     targets = serializers.ListField(child=serializers.CharField())
     dtype = serializers.CharField()
+    safetensors = serializers.DictField(help_text='{"parameters": {"F32": 1024}, "total": 1024}')
     not_composable_reason = serializers.CharField()
     files = FileSerializer(many=True)
     revisions = RevisionSerializer(many=True)
@@ -198,11 +203,24 @@ class VisibilitySerializer(serializers.Serializer[Any]):
 class ModulePatchSerializer(VisibilitySerializer, MetadataSerializer):
     """Changes to a module; what is left out stays."""
 
+    gate = serializers.ChoiceField(
+        choices=Gate.values,
+        required=False,
+        allow_blank=True,
+        help_text="Whether downloads must be asked for.",
+    )
+    gate_text = serializers.CharField(
+        required=False, allow_blank=True, max_length=2000, help_text="What whoever asks reads first."
+    )
+
 
 class ModuleCreateSerializer(VisibilitySerializer, MetadataSerializer):
     """A new module: multipart with a repeated field `files`."""
 
     name = serializers.CharField(max_length=200, help_text="Its name below your own, or owner/name.")
+    owner = serializers.CharField(
+        max_length=96, required=False, allow_blank=True, help_text="You, or an organisation of yours."
+    )
     files = serializers.ListField(
         child=serializers.FileField(allow_empty_file=True, max_length=300), allow_empty=False, max_length=200
     )

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.http import QueryDict
+from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
@@ -21,9 +23,11 @@ from hub.registry.services import (
     delete_module,
     find_module,
     find_revision,
+    is_renamed,
     metadata_of,
     publish_revision,
     require_write,
+    set_gate,
     update_module,
 )
 from hub.registry.storage import FileCorrupt
@@ -51,7 +55,9 @@ FILTERS = [
 
 
 class RegistryView(APIView):
-    """Turns the registry's refusals into the API's errors."""
+    """Turns the registry's refusals into the API's errors. Its services ask the policy, so fine-grained tokens may come."""
+
+    grants_checked = True
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, PublishError):
@@ -95,10 +101,13 @@ class ModuleListView(RegistryView):
         """Publish a module. Everything is checked first; if anything is wrong, nothing is stored."""
         form = serializers.ModuleCreateSerializer(data=_multipart(request))
         form.is_valid(raise_exception=True)
-        namespace, name = _namespace(request, form.validated_data["name"])
+        name = form.validated_data["name"]
+        if owner := form.validated_data.get("owner"):
+            name = f"{owner}/{name}"
+        namespace, name = namespace_and_name(request, name)
         with uploaded(form.validated_data["files"]) as files:
             revision = publish_revision(
-                user=_user(request),
+                user=user_of(request),
                 namespace=namespace,
                 name=name,
                 files=files,
@@ -118,10 +127,13 @@ class ModuleView(RegistryView):
     def get(self, request: Request, owner: str, name: str) -> Response:
         """One module, its files, evaluations, revisions and parents."""
         module = find_module(f"{owner}/{name}", request.user)
+        if is_renamed(module, f"{owner}/{name}"):
+            return _moved(module, request)
         return Response(
             detail(module, find_revision(module, request.query_params.get("revision", "main")), request)
         )
 
+    @transaction.atomic
     @extend_schema(
         operation_id="modules_update",
         request=serializers.ModulePatchSerializer,
@@ -133,19 +145,28 @@ class ModuleView(RegistryView):
         form = serializers.ModulePatchSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         update_module(
-            user=_user(request),
+            user=user_of(request),
             module=module,
             metadata=form.metadata(metadata_of(module)),
             private=form.is_private(module.is_private),
+            card=form.validated_data.get("card"),
         )
+        given = form.validated_data
+        if "gate" in given or "gate_text" in given:
+            set_gate(
+                user=user_of(request),
+                module=module,
+                gate=given.get("gate", module.gate),
+                text=given.get("gate_text", module.gate_text),
+            )
         module = find_module(f"{owner}/{name}", request.user)
         return Response(detail(module, find_revision(module), request))
 
     @extend_schema(operation_id="modules_delete", responses={204: None, **ERRORS})
     def delete(self, request: Request, owner: str, name: str) -> Response:
-        """Delete a module. Its name is never given again."""
+        """Delete a module. For a time it can be restored, and nobody gets its name."""
         module = _own(request, owner, name)
-        delete_module(user=_user(request), module=module)
+        delete_module(user=user_of(request), module=module)
         return Response(status=204)
 
 
@@ -164,7 +185,7 @@ class RevisionListView(RegistryView):
         form.is_valid(raise_exception=True)
         with uploaded(form.validated_data["files"]) as files:
             revision = publish_revision(
-                user=_user(request),
+                user=user_of(request),
                 namespace=module.namespace,
                 name=module.name,
                 files=files,
@@ -184,7 +205,14 @@ class BaseModelListView(RegistryView):
         return pages.get_paginated_response(serializers.BaseModelSerializer(rows, many=True).data)
 
 
-def _user(request: Request) -> User:
+def _moved(module: Module, request: Request) -> Response:
+    """To the module's present name, with the same question."""
+    address = reverse("api-module", args=[module.namespace.name, module.name])
+    query = request.META.get("QUERY_STRING", "")
+    return Response(status=307, headers={"Location": f"{address}?{query}" if query else address})
+
+
+def user_of(request: Request) -> User:
     """Whoever writes; the permission class has refused visitors before."""
     assert isinstance(request.user, User)
     return request.user
@@ -193,15 +221,15 @@ def _user(request: Request) -> User:
 def _own(request: Request, owner: str, name: str) -> Module:
     """The module if the user may change it; 404 if they cannot even see it, else 403."""
     module = find_module(f"{owner}/{name}", request.user)
-    require_write(_user(request), module)
+    require_write(user_of(request), module)
     return module
 
 
-def _namespace(request: Request, name: str) -> tuple[Namespace, str]:
+def namespace_and_name(request: Request, name: str) -> tuple[Namespace, str]:
     """(namespace, name) of `name` or `owner/name`."""
     owner, slash, rest = name.rpartition("/")
     if not slash:
-        return _user(request).namespace, name
+        return user_of(request).namespace, name
     namespace = None if "\0" in owner else Namespace.objects.filter(name__iexact=owner).first()
     if namespace is None or not namespace.can_write(request.user):
         raise PublishError(

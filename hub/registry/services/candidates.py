@@ -52,7 +52,7 @@ class Candidate:
 
 
 def candidates_for(base_model: BaseModel, user: Any, examples: Sequence[Example]) -> list[Revision]:
-    """Newest revisions of composable modules of this base model that the user may see, at most 200, the likeliest first."""
+    """Newest revisions of composable modules of this base model that the user may download: at most 200, likeliest first."""
     return [candidate.revision for candidate in rank_modules(base_model, user, examples)]
 
 
@@ -68,7 +68,9 @@ def rank_modules(
     that say the same are taken, the less the next of them counts: what a module says is not always what helps, so the others
     get their places too.
     """
-    rows = Module.objects.visible_to(user).filter(base_model=base_model, head__composable=True)
+    rows = Module.objects.downloadable_by(user).filter(
+        base_model=base_model, head__composable=True, head__yanked_at=None
+    )
     words = telling_words(examples)
     likeness, rows_likeness = _by_meaning(rows, examples)
     by_words = _by_words(rows, words)

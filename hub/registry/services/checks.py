@@ -1,6 +1,6 @@
 """What is checked of an upload before anything is stored: names and sizes of its files, then what is in them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,10 +8,19 @@ from django.conf import settings
 
 from composer.adapter_files import AdapterInfo, inspect_adapter
 from composer.errors import AdapterError
-from composer.file_names import WEIGHTS, check_file_name, check_text_file
+from composer.file_names import (
+    CONFIG,
+    WEIGHTS,
+    check_file_name,
+    check_other_tensors,
+    check_text_file,
+    is_tensor_file,
+)
 from hub.registry.models import BaseModel
 from hub.registry.services.base_models import find_base_model, require_fit
+from hub.registry.services.card_header import claimed_evaluations
 from hub.registry.services.errors import Problem, PublishError
+from hub.registry.services.evaluation_data import EvaluationData
 from hub.registry.services.metadata import BASE_MODEL_RE, ModuleMetadata, read_card
 
 CARD = "README.md"
@@ -29,6 +38,7 @@ class Checked:
     base_model: BaseModel | None
     label: str
     card: str
+    claimed: Sequence[EvaluationData] = ()  # what the card's model-index says
 
 
 def file_problems(files: Mapping[str, Path]) -> list[Problem]:
@@ -43,8 +53,10 @@ def file_problems(files: Mapping[str, Path]) -> list[Problem]:
     for name, path in files.items():
         try:
             check_file_name(name)
-            if name != WEIGHTS:
+            if not is_tensor_file(name):
                 check_text_file(path, name)
+            elif name != WEIGHTS:
+                check_other_tensors(path, name)
         except AdapterError as error:
             problems.append(Problem("files", error.code, str(error)))
             continue
@@ -54,7 +66,7 @@ def file_problems(files: Mapping[str, Path]) -> list[Problem]:
         size = path.stat().st_size
         total += size
         limit = MAX_CARD if name == CARD else MAX_TEXT
-        if name != WEIGHTS and size > limit:
+        if not is_tensor_file(name) and size > limit:
             problems.append(
                 Problem(
                     "files",
@@ -71,13 +83,19 @@ def file_problems(files: Mapping[str, Path]) -> list[Problem]:
     return problems
 
 
+def is_complete(names: Collection[str]) -> bool:
+    """Do the files make an adapter? If so, check_files says whether it is a good one."""
+    return CONFIG in names and WEIGHTS in names
+
+
 def check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
     """Read and check the folder. Raises PublishError for the field `files`, or `base_model` where the author named one."""
     try:
         info = inspect_adapter(folder)
     except AdapterError as error:
         raise PublishError(error.code, str(error), "files") from error
-    card, said = _read_card(folder / CARD)
+    text = card_text(folder / CARD)
+    card, said = read_card(text)
     configured = info.config.base_model
     # A path on the author's disk names no base model.
     said = replace(
@@ -93,18 +111,18 @@ def check_files(folder: Path, metadata: ModuleMetadata) -> Checked:
             require_fit(info, base_model)
         except AdapterError as error:
             raise PublishError(error.code, str(error), "files") from error
-    return Checked(
-        info, metadata, base_model, base_model.model_id if base_model else metadata.base_model, card
-    )
+    label = base_model.model_id if base_model else metadata.base_model
+    return Checked(info, metadata, base_model, label, card, claimed_evaluations(text))
 
 
-def _read_card(path: Path) -> tuple[str, ModuleMetadata]:
+def card_text(path: Path) -> str:
+    """The README.md, "" if there is none. Raises PublishError if it is no text."""
     if not path.is_file():
-        return "", ModuleMetadata()
+        return ""
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
         raise PublishError("bad_text", f"{CARD} is not UTF-8 text.", "files") from None
     if "\0" in text:
         raise PublishError("bad_text", f"{CARD} has a NUL character.", "files")
-    return read_card(text.removeprefix("\ufeff"))
+    return text.removeprefix("\ufeff")

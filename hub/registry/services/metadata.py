@@ -118,14 +118,17 @@ def _samples_problem(samples: Sequence[Example]) -> str:
     return "The sample rows have characters that are not text." if any(map(_unstorable, texts)) else ""
 
 
-def read_card(text: str) -> tuple[str, ModuleMetadata]:
-    """A README.md as (the card without its front matter, what the front matter says). Bad front matter says nothing."""
+def split_card(text: str) -> tuple[str, str]:
+    """A README.md as (the YAML of its header, "" without one; the text below it)."""
     match = re.match(r"---\r?\n(.*?)\r?\n---[ \t]*(\r?\n|$)", text[: MAX_FRONT_MATTER + 8], re.DOTALL)
-    if not match:
-        return text, ModuleMetadata()
-    card = text[match.end() :].lstrip("\n")
+    return (match[1], text[match.end() :].lstrip("\n")) if match else ("", text)
+
+
+def read_card(text: str) -> tuple[str, ModuleMetadata]:
+    """A README.md as (the card without its header, what the header says). A bad header says nothing."""
+    header, card = split_card(text)
     try:
-        data = yaml.safe_load(match[1])
+        data = yaml.safe_load(header)
     except (yaml.YAMLError, ValueError, RecursionError):
         return card, ModuleMetadata()
     return card, _from_front_matter(data) if isinstance(data, Mapping) else ModuleMetadata()

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +12,16 @@ from django.utils import timezone
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
 from hub.registry import storage
-from hub.registry.models import Evaluation, File, Module, Parent, Revision
+from hub.registry.models import File, Module, Parent, Ref, Revision
 from hub.registry.services.checks import Checked, check_files, file_problems
 from hub.registry.services.errors import Problem, PublishError
+from hub.registry.services.evaluation_data import EvaluationData, add_evaluations, evaluation_problems
+from hub.registry.services.log import note
 from hub.registry.services.metadata import ModuleMetadata, metadata_problems
+from hub.registry.services.names import why_taken
+from hub.registry.services.quotas import lock_namespace, require_disk, require_quota
+from hub.registry.services.refs import MAIN
 from hub.registry.services.search_index import refresh_search
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationData:
-    """One row of Evaluation, not yet of a revision. Values must be finite."""
-
-    name: str
-    metric: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-    source: str = Evaluation.Source.CLAIMED
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def publish_revision(
@@ -55,37 +44,37 @@ def publish_revision(
     one gets it, the other `name_taken` (409).
     """
     problems = _request_problems(user, namespace, name, files, message, create)
-    problems += metadata_problems(metadata) + _evaluation_problems(evaluations)
+    problems += metadata_problems(metadata) + evaluation_problems(evaluations)
     if problems:
         raise PublishError.of(problems)
+    require_disk()
+    sizes = sum(path.stat().st_size for path in files.values())
+    require_quota(namespace, sizes, modules=int(create))  # before the work; counted once more under a lock
     with storage.staged(files) as (folder, staged):
         checked = check_files(folder, metadata)
-        blobs = [(file.name, storage.store(file)) for file in staged]
+        in_order = sorted(staged, key=lambda file: file.sha256)  # of their locks
+        blobs = [(file.name, storage.store(file)) for file in in_order]
     try:
         with transaction.atomic():
+            lock_namespace(namespace)
             module = _module(namespace, name, private) if create else _locked(namespace, name)
-            revision = _revision(module, user, checked, message, blobs)
+            number, main = _newest(module)
+            revision = new_revision(module, user, checked, message, blobs, parent=main, number=number + 1)
             Parent.objects.bulk_create(
                 Parent(child=revision, parent=parent, weight=weight) for parent, weight in parents
             )
-            Evaluation.objects.bulk_create(
-                Evaluation(
-                    revision=revision,
-                    name=row.name,
-                    metric=row.metric,
-                    value=row.value,
-                    low=row.low,
-                    high=row.high,
-                    n=row.n,
-                    source=row.source,
-                    details=dict(row.details),
-                )
-                for row in evaluations
+            given = {(row.name, row.metric) for row in evaluations}
+            claimed = [row for row in checked.claimed if (row.name, row.metric) not in given]
+            add_evaluations(revision, [*evaluations, *claimed])
+            set_head(module, revision, checked)
+            Ref.objects.update_or_create(
+                module=module, name=MAIN, defaults={"kind": Ref.Kind.BRANCH, "revision": revision}
             )
-            _set_head(module, revision, checked)
+            require_quota(namespace)
+            note("module.create" if create else "module.revision", module, user, number=revision.number)
     except IntegrityError as error:
-        if create and Module.objects.filter(namespace=namespace, name__iexact=name).exists():
-            raise _taken(namespace, name) from error
+        if create and (why := why_taken(namespace, name)):
+            raise PublishError("name_taken", why, "name", status=409) from error
         raise
     return revision
 
@@ -94,30 +83,22 @@ def _request_problems(
     user: User, namespace: Namespace, name: str, files: Mapping[str, Path], message: str, create: bool
 ) -> list[Problem]:
     problems = []
-    if not namespace.can_write(user):
+    if create:
+        allowed = namespace.can_write(user)
+    else:  # a token may be for this module alone
+        module = Module.objects.filter(namespace=namespace, name__iexact=name, deleted_at=None).first()
+        allowed = module is None or module.can_write(user)
+    if not allowed:
         problems.append(Problem("namespace", "forbidden", f"You may not publish as {namespace.name}.", 403))
     if wrong := name_error(name):
         problems.append(Problem("name", "bad_name", wrong))
-    elif create and Module.objects.filter(namespace=namespace, name__iexact=name).exists():
-        taken = _taken(namespace, name)
-        problems.append(Problem("name", taken.code, taken.detail, taken.status))
+    elif create and (why := why_taken(namespace, name)):
+        problems.append(Problem("name", "name_taken", why, 409))
     if len(message) > 200 or not message.isprintable():
         problems.append(
             Problem("message", "bad_metadata", "The message must be one line of at most 200 characters.")
         )
     return problems + file_problems(files)
-
-
-def _evaluation_problems(evaluations: Sequence[EvaluationData]) -> list[Problem]:
-    for row in evaluations:
-        values = [value for value in (row.value, row.low, row.high) if value is not None]
-        if not all(math.isfinite(value) for value in values):
-            return [
-                Problem("evaluations", "bad_metadata", f"{row.name} {row.metric} is not a finite number.")
-            ]
-        if len(row.name) > 120 or len(row.metric) > 60 or not (row.name + row.metric).isprintable():
-            return [Problem("evaluations", "bad_metadata", "An evaluation's name or metric is too long.")]
-    return []
 
 
 def _module(namespace: Namespace, name: str, private: bool) -> Module:
@@ -137,17 +118,33 @@ def _locked(namespace: Namespace, name: str) -> Module:
     return module
 
 
-def _revision(
-    module: Module, user: User, checked: Checked, message: str, blobs: Sequence[tuple[str, Any]]
+def _newest(module: Module) -> tuple[int, Revision | None]:
+    """(the highest number so far, the revision at `main`)."""
+    number = module.revisions.order_by("-number").values_list("number", flat=True).first() or 0
+    main = module.refs.filter(name=MAIN).select_related("revision").first()
+    return number, main.revision if main else module.head
+
+
+def new_revision(
+    module: Module,
+    user: User,
+    checked: Checked,
+    message: str,
+    blobs: Sequence[tuple[str, Any]],
+    *,
+    parent: Revision | None,
+    number: int,
+    description: str = "",
 ) -> Revision:
+    """The row of a complete revision and those of its files. The module's row is locked."""
     info = checked.info
-    previous = module.revisions.order_by("-number").first()
-    number = previous.number + 1 if previous else 1
     revision = Revision.objects.create(
         module=module,
-        commit=_commit_id(module, number, previous.commit if previous else "", blobs),
+        commit=commit_id(module, number, parent.commit if parent else "", blobs),
         number=number,
         message=message or ("First revision" if number == 1 else f"Revision {number}"),
+        description=description,
+        parent=parent,
         author=user,
         card=checked.card,
         peft_type=info.config.peft_type,
@@ -156,6 +153,7 @@ def _revision(
         targets=info.targets,
         parameters=info.parameters,
         dtype=info.dtype,
+        parameters_by_dtype=dict(info.by_dtype),
         size=info.size,
         # A job has the base model at hand, which is all that a DoRA adapter lacks.
         composable=info.composable_on_base,
@@ -166,7 +164,7 @@ def _revision(
     return revision
 
 
-def _commit_id(module: Module, number: int, previous: str, blobs: Sequence[tuple[str, Any]]) -> str:
+def commit_id(module: Module, number: int, previous: str, blobs: Sequence[tuple[str, Any]]) -> str:
     """40 hex digits that depend on the files, their module, the revision before and the time."""
     content = [
         module.pk,
@@ -178,7 +176,8 @@ def _commit_id(module: Module, number: int, previous: str, blobs: Sequence[tuple
     return hashlib.sha1(json.dumps(content).encode(), usedforsecurity=False).hexdigest()
 
 
-def _set_head(module: Module, revision: Revision, checked: Checked) -> None:
+def set_head(module: Module, revision: Revision, checked: Checked) -> None:
+    """`main` is this revision now, and the module is what it says."""
     metadata = checked.metadata
     module.head = revision
     module.base_model = checked.base_model
@@ -195,13 +194,3 @@ def _set_head(module: Module, revision: Revision, checked: Checked) -> None:
     module.samples = metadata.sample_rows
     module.save()
     refresh_search(module)
-
-
-def _taken(namespace: Namespace, name: str) -> PublishError:
-    gone = Module.objects.filter(namespace=namespace, name__iexact=name, deleted_at__isnull=False).exists()
-    why = (
-        "was used by a module that has been deleted, and names are never given again" if gone else "is taken"
-    )
-    return PublishError(
-        "name_taken", f"The name {namespace.name}/{name} {why}. Choose another name.", "name", status=409
-    )

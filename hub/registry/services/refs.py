@@ -1,22 +1,29 @@
 """Names as people write them: `owner/name`, `owner/name@revision`."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 
-from hub.registry.models import File, Module, Revision
+from hub.registry.models import File, Module, ModuleAlias, Ref, Revision
 from hub.registry.services.errors import RegistryError
 
 MAIN = "main"
 COMMIT_RE = re.compile(r"[0-9a-f]{7,40}", re.ASCII)
 
 
-def find_module(full_name: str, user: Any) -> Module:
-    """The module of this name, if the user may see it; else, whatever the reason, RegistryError unknown_module (404)."""
+def find_module(full_name: str, user: Any, *, drafts: bool = False) -> Module:
+    """The module that has this name, or had it before it was renamed, if the user may see it; else, whatever the reason,
+    RegistryError unknown_module (404). drafts: also a draft that the user may write."""
     owner, _, name = full_name.partition("/")
     module = None
     if owner and name and "\0" not in full_name and full_name.isprintable():
-        rows = Module.objects.visible_to(user).select_related("namespace", "base_model", "head")
+        rows = Module.objects.reachable_by(user) if drafts else Module.objects.visible_to(user)
+        rows = rows.select_related("namespace", "base_model", "head")
         module = rows.filter(namespace__name__iexact=owner, name__iexact=name).first()
+        if module is None:
+            old = ModuleAlias.objects.filter(namespace__name__iexact=owner, name__iexact=name)
+            module = rows.filter(pk__in=old.values("module_id")).first()
     if module is None:
         raise RegistryError(
             "unknown_module", f"There is no module {ascii(full_name)[1:-1][:200]}.", status=404
@@ -24,11 +31,19 @@ def find_module(full_name: str, user: Any) -> Module:
     return module
 
 
+def is_renamed(module: Module, full_name: str) -> bool:
+    """Was it found by another name than its own, whatever the capitals?"""
+    return module.full_name.lower() != full_name.lower()
+
+
 def find_revision(module: Module, ref: str = MAIN) -> Revision:
-    """A revision by `main`, by number (`v3`) or by 7 or more digits of its commit. Raises unknown_revision (404)."""
+    """A revision by branch (`main`), tag, number (`v3`) or 7 or more digits of its commit. Raises unknown_revision (404)."""
+    ref = re.sub(r"^refs/(heads|tags)/", "", ref) or MAIN
     revision: Revision | None = None
-    if ref in ("", MAIN):
+    if ref == MAIN and module.head is not None:
         revision = module.head
+    elif "\0" not in ref and (named := Ref.objects.filter(module=module, name=ref).first()):
+        revision = named.revision
     elif COMMIT_RE.fullmatch(ref):
         revision = module.revisions.filter(commit__startswith=ref).first()
     elif re.fullmatch(r"v[1-9][0-9]{0,8}", ref, re.ASCII):
@@ -38,6 +53,18 @@ def find_revision(module: Module, ref: str = MAIN) -> Revision:
         raise RegistryError("unknown_revision", detail, status=404)
     revision.module = module  # already loaded, with its namespace
     return revision
+
+
+def split_ref(module: Module, text: str) -> tuple[str, str]:
+    """(ref, path) of `ref/path`, where both may have slashes: the longest branch or tag wins, then the first segment."""
+    parts = text.split("/")
+    kind = 2 if parts[0] == "refs" and len(parts) > 2 else 0  # refs/heads/x, refs/pr/1
+    names = (
+        {} if "\0" in text else {"/".join(parts[kind:n]): n for n in range(kind + 1, min(len(parts), 12) + 1)}
+    )
+    known = Ref.objects.filter(module=module, name__in=[*names]).values_list("name", flat=True)
+    end = max((names[name] for name in known), default=kind + 1)
+    return "/".join(parts[:end]), "/".join(parts[end:])
 
 
 def resolve_module_ref(ref: str, user: Any) -> Revision:

@@ -1,52 +1,68 @@
-"""GET and HEAD /{owner}/{name}/resolve/{revision}/{path}: the bytes of a file, whole or a range of them."""
+"""The bytes of a file, whole or a range of them, with the headers that let a client keep and continue them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import IO
 from urllib.parse import quote
 
+from django.conf import settings
 from django.http import (
     FileResponse,
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
     HttpResponseNotModified,
-    JsonResponse,
+    HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.views.decorators.http import require_safe
 
-from hub.accounts.services import find_token
 from hub.registry.models import File
-from hub.registry.services import RegistryError, count_download, find_file, find_module, find_revision
-from hub.registry.storage import FileCorrupt, check_blob, open_blob
+from hub.registry.services import count_download, require_download
+from hub.registry.storage import check_blob, is_remote, open_blob, signed_url
 
 CHUNK = 2**18
 CHECKED_SIZE = 64 * 2**20  # bytes; larger files are checked for their size only
 RANGE_RE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
-@require_safe
-def resolve(request: HttpRequest, owner: str, name: str, revision: str, path: str) -> HttpResponseBase:
-    """A file of a revision (`main`, `v2` or a commit). Tokens work here as in the API; strangers get 404."""
-    token = _token_error(request)
-    if token is not None:
-        return token
-    try:
-        found = find_revision(find_module(f"{owner}/{name}", request.user), revision)
-        file = find_file(found, path)
-        response = _answer(request, file)
-    except RegistryError as error:
-        response = _error(error.status, error.code, error.detail)
-        if error.code == "unknown_file":
-            response["X-Repo-Commit"] = found.commit
-    except FileCorrupt as error:
-        response = _error(503, error.code, f"{error} Tell the hub's administrator.")
-    return response
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Bytes that can be sent. open: gives them as a stream, checked; began: called when a download begins."""
+
+    name: str
+    size: int
+    sha256: str
+    commit: str
+    open: Callable[[], IO[bytes]]
+    began: Callable[[], object] = lambda: None
+    address: Callable[[], str] | None = (
+        None  # where else the bytes can be fetched, without asking this process
+    )
 
 
-def _answer(request: HttpRequest, file: File) -> HttpResponseBase:
-    etag = f'"{file.blob.sha256}"'
+def stored(file: File, request: HttpRequest) -> Stored:
+    """A file of a revision, whose downloads are counted. Raises RegistryError gated (403)."""
+    require_download(request.user, file.revision.module)
+
+    def opened() -> IO[bytes]:
+        if file.blob.size <= CHECKED_SIZE:
+            check_blob(file.blob)
+        return open_blob(file.blob)
+
+    def began() -> None:
+        count_download(file, user=request.user, address=request.META.get("REMOTE_ADDR", ""))
+
+    def address() -> str:
+        return signed_url(file.blob, file.path.rpartition("/")[2])
+
+    away = address if settings.HUB_S3_REDIRECT and is_remote() else None
+    return Stored(file.path, file.blob.size, file.blob.sha256, file.revision.commit, opened, began, away)
+
+
+def answer(request: HttpRequest, file: Stored) -> HttpResponseBase:
+    """The answer to a GET or HEAD for the file. HEAD reads nothing of it. Raises FileCorrupt."""
+    etag = f'"{file.sha256}"'
     if etag in [
         part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")
     ]:
@@ -54,7 +70,7 @@ def _answer(request: HttpRequest, file: File) -> HttpResponseBase:
     else:
         response = _content(request, file, etag)
     response["ETag"] = etag
-    response["X-Repo-Commit"] = file.revision.commit
+    response["X-Repo-Commit"] = file.commit
     response["Accept-Ranges"] = "bytes"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
@@ -62,8 +78,8 @@ def _answer(request: HttpRequest, file: File) -> HttpResponseBase:
     return response
 
 
-def _content(request: HttpRequest, file: File, etag: str) -> HttpResponseBase:
-    size = file.blob.size
+def _content(request: HttpRequest, file: Stored, etag: str) -> HttpResponseBase:
+    size = file.size
     if_range = request.headers.get("If-Range", etag)
     wanted = _range(request.headers.get("Range", ""), size) if if_range == etag else None
     if wanted == (0, 0):
@@ -71,15 +87,19 @@ def _content(request: HttpRequest, file: File, etag: str) -> HttpResponseBase:
         response["Content-Range"] = f"bytes */{size}"
         return response
     start, end = wanted or (0, size)
+    if request.method == "GET" and file.address is not None:
+        if start == 0:
+            file.began()
+        response = HttpResponseRedirect(file.address())
+        response["X-Linked-Size"] = str(size)
+        response["X-Linked-ETag"] = etag
+        return response
     if request.method == "HEAD":
-        open_blob(file.blob).close()
         response = HttpResponse()
     else:
-        if size <= CHECKED_SIZE:
-            check_blob(file.blob)
-        stream = open_blob(file.blob)
+        stream = file.open()
         if start == 0:
-            count_download(file, user=request.user, address=request.META.get("REMOTE_ADDR", ""))
+            file.began()
         response = (
             FileResponse(stream) if wanted is None else StreamingHttpResponse(_part(stream, start, end))
         )
@@ -88,7 +108,7 @@ def _content(request: HttpRequest, file: File, etag: str) -> HttpResponseBase:
         response["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     response["Content-Length"] = str(end - start)
     response["Content-Type"] = "application/octet-stream"
-    last = file.path.rpartition("/")[2]
+    last = file.name.rpartition("/")[2]
     response["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(last)}"
     return response
 
@@ -115,21 +135,3 @@ def _part(stream: IO[bytes], start: int, end: int) -> Iterator[bytes]:
         while left and (data := stream.read(min(CHUNK, left))):
             left -= len(data)
             yield data
-
-
-def _token_error(request: HttpRequest) -> JsonResponse | None:
-    """Sign the request in by its Bearer token, if it has one; the answer to a bad token."""
-    kind, _, key = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer":
-        return None
-    token = find_token(key.strip())
-    if token is None:
-        response = _error(401, "bad_token", "This token is unknown, revoked or expired.")
-        response["WWW-Authenticate"] = "Bearer"
-        return response
-    request.user = token.user
-    return None
-
-
-def _error(status: int, code: str, detail: str) -> JsonResponse:
-    return JsonResponse({"code": code, "detail": detail}, status=status)

@@ -29,17 +29,17 @@ class Strand:
     share: float  # of the largest weight, 0 to 100
 
 
-def visible_module(request: HttpRequest, owner: str, name: str) -> Module:
+def visible_module(request: HttpRequest, owner: str, name: str, *, drafts: bool = False) -> Module:
     """The module, or 404 for those who may not see it."""
     try:
-        return find_module(f"{owner}/{name}", request.user)
+        return find_module(f"{owner}/{name}", request.user, drafts=drafts)
     except RegistryError as error:
         raise Http404(error.detail) from error
 
 
 @require_safe
 def module_page(request: HttpRequest, owner: str, name: str) -> HttpResponse:
-    module = visible_module(request, owner, name)
+    module = visible_module(request, owner, name, drafts=True)
     if (module.namespace.name, module.name) != (owner, name):
         return redirect(module)  # other capitals
     try:
@@ -47,6 +47,10 @@ def module_page(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     except RegistryError as error:
         raise Http404(error.detail) from error
     site = f"{request.scheme}://{request.get_host()}"
+    if module.is_draft:
+        files = revision.files.select_related("blob")
+        context = {"module": module, "revision": revision, "files": files, "site": site}
+        return render(request, "registry/draft.html", context)
     context = {
         "module": module,
         "revision": revision,
@@ -59,6 +63,7 @@ def module_page(request: HttpRequest, owner: str, name: str) -> HttpResponse:
         "children": children_of(module, request.user),
         "neighbours": neighbours_of(revision, request.user),
         "can_write": module.can_write(request.user),
+        "can_download": module.can_download(request.user),
         "download_rule": RULE,
         "curl": curl_snippet(module, revision, site),
         "peft": peft_snippet(module, revision),

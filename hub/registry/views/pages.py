@@ -3,17 +3,20 @@
 from urllib.parse import quote, urlencode
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import resolve
 from django.views.decorators.http import require_safe
 
 from hub.accounts.models import Namespace
+from hub.accounts.policy import role_in
 from hub.registry import search as finder
 from hub.registry.cards import cards, lean
 from hub.registry.models import Module
 
 PAGE_SIZE = 24
+MEMBERS_SHOWN = 60
 
 
 @require_safe
@@ -56,7 +59,7 @@ def profile(request: HttpRequest, owner: str) -> HttpResponse:
     namespace = get_object_or_404(
         Namespace.objects.select_related("user"), name__iexact=owner.replace("\0", "")
     )
-    if namespace.user is not None and not namespace.user.is_active:
+    if namespace.deleted_at or (namespace.user is not None and not namespace.user.is_active):
         return render(request, "404.html", status=404)
     rows = Module.objects.visible_to(request.user).filter(namespace=namespace).order_by("-created_at", "-pk")
     page = Paginator(lean(rows), PAGE_SIZE).get_page(request.GET.get("page"))
@@ -64,9 +67,18 @@ def profile(request: HttpRequest, owner: str) -> HttpResponse:
         "namespace": namespace,
         "page": page,
         "cards": cards(page.object_list),
-        "is_me": namespace.can_write(request.user),
+        "can_publish": namespace.can_write(request.user),
+        "role": role_in(namespace, request.user),
+        "members": namespace.memberships.select_related("user")[:MEMBERS_SHOWN],
+        "organisations": _organisations_of(namespace),
     }
     return render(request, "registry/profile.html", context)
+
+
+def _organisations_of(namespace: Namespace) -> QuerySet[Namespace]:
+    """Where the person is a member; none for an organisation."""
+    rows = Namespace.objects.filter(deleted_at=None, memberships__user=namespace.user_id or 0)
+    return rows.order_by("name")
 
 
 @require_safe

@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from hub.accounts.models import User
+from hub.accounts.organisations import namespaces_to_publish_in
 from hub.registry.forms import RevisionForm, UploadForm
 from hub.registry.services import PublishError, metadata_of, publish_revision
 from hub.registry.uploads import uploaded
@@ -18,15 +19,16 @@ from hub.registry.views.module import visible_module
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
-    form = UploadForm(request.POST or None, request.FILES or None)
+    namespaces = namespaces_to_publish_in(request.user)
+    form = UploadForm(initial={"owner": request.GET.get("owner", "")}, namespaces=namespaces)
     if request.method == "POST":
-        form = UploadForm(request.POST, request.FILES)
+        form = UploadForm(request.POST, request.FILES, namespaces=namespaces)
         if form.is_valid():
             try:
                 with uploaded(form.cleaned_data["files"]) as files:
                     revision = publish_revision(
                         user=request.user,
-                        namespace=request.user.namespace,
+                        namespace=form.namespace,
                         name=form.cleaned_data["name"],
                         files=files,
                         metadata=form.metadata(),

@@ -47,7 +47,7 @@ def chatty(base_model: BaseModel, tmp_path: Path) -> BaseModel:
     folder = tmp_path / "chatty"
     shutil.copytree(base_model.folder, folder)
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
-    base_model.folder = str(folder)
+    base_model.folder, base_model.fingerprint = str(folder), "chatty"  # not the one that is warm
     base_model.save()
     return base_model
 

@@ -89,7 +89,7 @@ def test_delete_leaves_the_name_taken_and_the_revision_for_compositions(
     ):
         assert alice_client.get(path).status_code == 404
     assert "opposites" not in [card.name for card in client.get("/modules/").context["cards"]]
-    with pytest.raises(PublishError, match="never given again") as error:
+    with pytest.raises(PublishError, match="has been deleted, and is kept until") as error:
         publish(alice, "Opposites")
     assert error.value.status == 409
     assert Revision.objects.filter(module=module).exists()

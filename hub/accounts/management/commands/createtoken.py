@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from hub.accounts import services
-from hub.accounts.models import AccessToken, User
+from hub.accounts.models import User
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--create", action="store_true", help="make the user if there is none (no password)"
         )
-        parser.add_argument("--scope", choices=AccessToken.Scope.values, default=AccessToken.Scope.WRITE)
+        parser.add_argument("--scope", choices=["read", "write"], default="write")
         parser.add_argument(
             "--name", default="createtoken", help="what the token is for (default: createtoken)"
         )

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class HfApiConfig(AppConfig):
+    name = "hub.hfapi"
