@@ -15,7 +15,6 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +46,7 @@ from composer.base_model import BaseModel, load_base_model
 from composer.batches import length_of, pack_rows
 from composer.decode import row_results
 from composer.evaluator import PACK_TOKENS, Evaluator
+from composer.placebo import random_like
 from composer.prompts import DEFAULT_TEMPLATE, EncodedRow
 from composer.search.probe import ProbeSearch
 from composer.select import select_modules
@@ -190,7 +190,7 @@ class Run:
         if method not in self.made:
             adapters = self.library if method == "library" else self.adapters
             if method == "placebo":
-                adapters = [random_like(a, self.draw) for a in adapters]
+                adapters = random_like(adapters, seed=self.draw)
             self.made[method] = Evaluator(
                 self.base, adapters, method="factors" if method == "factors" else "deltas"
             )
@@ -243,16 +243,6 @@ def forward_tokens(rows: Sequence[EncodedRow], *, padded: bool) -> list[int]:
         return [width * len(rows), width * len(rows)]
     packs = pack_rows(rows, most_tokens=PACK_TOKENS)
     return [sum(len(pack.ids) for pack in packs), sum(len(pack.picks) for pack in packs)]
-
-
-def random_like(adapter: Adapter, seed: int) -> Adapter:
-    """A placebo: an adapter of the same layers, ranks and norms, of random directions."""
-    random = np.random.default_rng([seed, *adapter.name.encode()])
-    factors = {}
-    for layer, f in adapter.factors.items():
-        a, b = (f.a.new_tensor(random.normal(size=tuple(t.shape))) for t in (f.a, f.b))
-        factors[layer] = replace(f, a=a * (f.a.norm() / a.norm()), b=b * (f.b.norm() / b.norm()))
-    return replace(adapter, factors=factors)
 
 
 if __name__ == "__main__":

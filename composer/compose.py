@@ -43,8 +43,7 @@ def compose(
     `too_little_memory` before the search.
     """
     settings = settings or ComposeSettings()
-    report = on_progress or (lambda progress: None)
-    run = Run(base, adapters, list(examples), settings, report, objective)
+    run = Run(base, adapters, list(examples), settings, on_progress or (lambda progress: None), objective)
     run.select()
     check_job(
         base,

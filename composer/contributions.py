@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from composer.arms import mean_interval
 from composer.evaluator import Evaluator
 from composer.prompts import EncodedRow
+from composer.settings import CONTRIBUTION_ROWS
 
 Array = NDArray[np.float64]
 MOST_MODULES = 12  # of the largest weights
-MOST_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ def contributions(
     """Of the modules with a weight, the largest weights first.
 
     weights: [n_modules], those of the result. groups: weights [n_modules] and the rows on which they are measured: the
-    result's own with the held-out rows, or each fold's with those it left out; at most MOST_ROWS rows are used in all.
+    result's own with the held-out rows, or each fold's with those it left out; at most CONTRIBUTION_ROWS in all.
     """
     order: list[int] = sorted(np.flatnonzero(weights).tolist(), key=lambda i: -abs(weights[i]))[:MOST_MODULES]
-    parts, left = [], MOST_ROWS
+    parts, left = [], CONTRIBUTION_ROWS
     for group, rows in groups:
         if not left:
             break

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from composer.prompts import EncodedRow
 from composer.search import make_search
-from composer.settings import ComposeSettings
+from composer.search.base import alone
+from composer.settings import MOST_FOLDS, MOST_PAID, ComposeSettings
 
 Array = NDArray[np.float64]
 Values = Callable[[Array, Sequence[EncodedRow]], Array]
-
-MOST_FOLDS = 5
-MOST_PAID = 40  # evaluations of one fold beyond its probes: a longer search is cut there
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,8 @@ def find_weights(
     values: candidates [population, n_modules] and rows -> their losses, [population]. probes: the loss of each module
     alone on every one of the rows, [n_modules, rows]; asking for one of them costs nothing.
     """
-    alone = probes.mean(axis=1)
-    count = len(alone)
+    own = probes.mean(axis=1)
+    count = len(own)
     search = make_search(
         optimizer,
         count=count,
@@ -61,8 +59,8 @@ def find_weights(
     paid = 0
     try:
         while len(candidates := search.ask()):
-            known = (np.count_nonzero(candidates, axis=1) == 1) & (candidates.max(axis=1) == 1)
-            losses = alone[candidates.argmax(axis=1)]
+            known = alone(candidates)
+            losses = own[candidates.argmax(axis=1)]
             if not known.all():
                 losses[~known] = values(candidates[~known], rows)
                 paid += int((~known).sum())

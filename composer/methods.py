@@ -12,6 +12,14 @@ from composer.errors import IncompatibleAdapters
 METHODS = ("deltas", "factors")
 
 
+def mixing_of(method: str) -> str:
+    """How a running model mixes modules whose composition is made by `method`: "factors" or "deltas".
+
+    "faithful" mixes as deltas: what runs mixed there is a module alone or a mean of them, the same by all methods.
+    """
+    return method if method == "factors" else "deltas"
+
+
 def combine(method: str, adapters: Sequence[Adapter], weights: Sequence[float]) -> Adapter:
     """The adapter that `method` makes of the adapters: "deltas" or "factors"."""
     return combine_factors(adapters, weights) if method == "factors" else combine_deltas(adapters, weights)

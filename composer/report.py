@@ -20,7 +20,7 @@ from composer.evaluator import Evaluator
 from composer.examples import Example
 from composer.folds import Fold, fold_weights, split
 from composer.generate import RowResults
-from composer.methods import combine, compress
+from composer.methods import combine, compress, mixing_of
 from composer.prompts import EncodedRow
 from composer.rivals import Makings, Measured, Rival, measure_rivals
 from composer.settings import ComposeSettings
@@ -87,13 +87,13 @@ def report(
     # The published search is of all its candidates in their order: it is not run again on parts of the examples.
     published = makings.method == "faithful"
     folds = split(len(rows)) if (not holdout or settings.tune_steps) and not published else []
-    own = [found.weights] * len(folds)
+    own, starts = [found.weights] * len(folds), [found.adapter] * len(folds)
     alone = [found.alone] * len(folds)
     paid = 0
     if folds and not holdout:
         say(f"searching again without each of {len(folds)} parts of the examples")
         own, alone, paid = _leave_out(makings, rows, folds, settings, optimizer)
-    starts = [_compressed(makings, w, found.adapter) for w in own]
+        starts = [_compressed(makings, w, found.adapter) for w in own]
     tuning, tuned, fold_steps = None, None, [0] * len(folds)
     if folds and settings.tune_steps:
         say("tuning the composition")
@@ -172,16 +172,16 @@ def _leave_out(
 
     The probes are computed again per example: a search that was continued has only their means, and must end the same.
     """
-    chosen, count = list(makings.chosen), len(makings.adapters)
-    evaluator = Evaluator(
-        makings.base, [makings.adapters[i] for i in chosen], method=makings.mixing, pulse=makings.pulse
-    )
-    probes = evaluator.losses(np.eye(len(chosen)), rows)
+    count = len(makings.adapters)
+    evaluator = _mixed(makings, makings.adapters)
+    probes = evaluator.losses(np.eye(count), rows)
     weights, paid = fold_weights(evaluator.mean_losses, rows, settings, optimizer, probes, folds)
-    own, alone = np.zeros((len(folds), count)), np.full((len(folds), count), np.nan)
-    own[:, chosen] = weights
-    alone[:, chosen] = np.stack([probes[:, fold.train].mean(axis=1) for fold in folds])
-    return list(own), list(alone), paid + len(chosen)
+    alone = [probes[:, fold.train].mean(axis=1) for fold in folds]
+    return list(weights), alone, paid + count
+
+
+def _mixed(makings: Makings, adapters: Sequence[Adapter]) -> Evaluator:
+    return Evaluator(makings.base, adapters, method=mixing_of(makings.method), pulse=makings.pulse)
 
 
 def _compressed(makings: Makings, weights: Array, like: Adapter) -> Adapter:
@@ -198,7 +198,7 @@ def _contributions(
     if not np.any(weights):
         return []
     adapters = [makings.adapters[i] for i in used]
-    evaluator = Evaluator(makings.base, adapters, method=makings.mixing, pulse=makings.pulse)
+    evaluator = _mixed(makings, adapters)
     names = [adapter.name for adapter in adapters]
     parts = contributions(evaluator, names, weights[used], [(w[used], rows) for w, rows in groups])
     return [replace(part, module=used[part.module]) for part in parts]

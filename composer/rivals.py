@@ -18,12 +18,12 @@ from composer.in_context import cut, with_shots
 from composer.methods import combine
 from composer.placebo import random_like
 from composer.prompts import EncodedRow
+from composer.settings import EXTRA_ROWS
 from composer.tuning import train_fresh
 
 Array = NDArray[np.float64]
 EVALUATIONS_PER_STEP = 2  # forward and backward; the frozen weights need no gradient, which would be a third
 EXTRA = ("in_context", "placebo", "tuned_lora")  # the arms of "full"
-EXTRA_ROWS = 100  # of the held-out rows, for these: their share of a job stays bounded, and 100 rows tell 10 points apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +40,16 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Makings:
-    """What rivals are made from. chosen: the modules searched over; compute: evaluations that the search took, those of
-    the selection included."""
+    """What rivals are made from. adapters: those searched over; compute: evaluations that the search took, those of the
+    selection included."""
 
     base: BaseModel
     adapters: Sequence[Adapter]
-    chosen: Sequence[int]
     method: str
     compute: int
     seed: int
     full: bool
     pulse: Callable[[], None]
-
-    @property
-    def mixing(self) -> str:
-        """The method by which modules are mixed in a running model: a module alone is the same by all methods."""
-        return "factors" if self.method == "factors" else "deltas"
 
     def lineup(
         self, rows: Sequence[EncodedRow], alone: Array, weights: Array, composition: Adapter
@@ -86,8 +80,7 @@ class Makings:
         """Label and weights [n_modules] of every arm, in the order of a table; zeros where weights say nothing of it."""
         none = [0.0] * len(self.adapters)
         best = int(np.argmin(np.where(np.isfinite(alone), alone, np.inf)))
-        uniform = np.zeros(len(self.adapters))
-        uniform[list(self.chosen)] = 1 / len(self.chosen)
+        uniform = np.full(len(self.adapters), 1 / len(self.adapters))
         return {
             "base": ("Base model", none),
             "in_context": ("The examples in the prompt", none),

@@ -11,6 +11,13 @@ OPTIMIZERS = ("auto", "probe", "cma", "ngopt", "cobyla", "random")
 ARMS = ("basic", "full")
 OBJECTIVES = ("loss", "exact_match", "option_accuracy")
 MOST_BUDGET = 2_000
+# How far measuring goes; a site's estimate of a job counts by them too.
+EXTRA_ROWS = (
+    100  # held-out rows for the arms of "full": a bounded share of a job, and enough to tell 10 points apart
+)
+CONTRIBUTION_ROWS = 50  # rows for what each module adds
+MOST_FOLDS = 5  # of leave-one-out
+MOST_PAID = 40  # evaluations of one fold beyond its probes: a longer search is cut there
 MOST_TUNE_STEPS = 500
 MOST_MODULES = 100
 

@@ -17,7 +17,7 @@ from composer.composition import Progress, Stage
 from composer.errors import ComposerError, IncompatibleAdapters, SettingsError
 from composer.evaluator import Evaluator
 from composer.examples import Example, check_examples
-from composer.methods import combine
+from composer.methods import combine, mixing_of
 from composer.prompt_choice import choose_prompt
 from composer.prompts import AUTO_TEMPLATE, EncodedRow, encode_examples
 from composer.published import PublishedRun
@@ -25,6 +25,7 @@ from composer.report import Found, Report, report
 from composer.rivals import Makings
 from composer.scores import Objective, Scorer
 from composer.search import Search, make_search
+from composer.search.base import alone
 from composer.select import select_modules
 from composer.settings import ComposeSettings, faithful_problem
 from composer.stored import Stored, to_store
@@ -93,16 +94,15 @@ class Run:
         )
         if count > most:
             self.tell(f"trying {count} modules alone on a few examples")
-            alone = Alone(self.base, self.given, pulse=self.pulse)
-            selection = select_modules(alone, self.rows, most=most)
+            probe = Alone(self.base, self.given, pulse=self.pulse)
+            selection = select_modules(probe, self.rows, most=most)
             if self.scorer.is_loss:
                 self.dropped_probes = np.array(selection.losses)
             self.selection_evaluations += selection.evaluations
             self.chosen = selection.kept
         self.adapters = [loaded(self.given[i]) for i in self.chosen]
         self.probes = self.dropped_probes[self.chosen]
-        # A module alone, and so a mean of them, is the same by all methods.
-        self.mixing = "factors" if self.method == "factors" else "deltas"
+        self.mixing = mixing_of(self.method)
         self.evaluator = Evaluator(self.base, self.adapters, method=self.mixing, pulse=self.pulse)
         faithful = self.method == "faithful"
         self.published = (
@@ -165,14 +165,8 @@ class Run:
         """What to minimise of each candidate, [population]; what the selection has computed already is looked up."""
         if self.published:
             return self.published.losses(candidates)
-        single = np.count_nonzero(candidates, axis=1) == 1
         module = candidates.argmax(axis=1)
-        known = (
-            single
-            & (candidates.max(axis=1) == 1)
-            & ~np.isnan(self.probes[module])
-            & (self.selection_evaluations > 0)
-        )
+        known = alone(candidates) & ~np.isnan(self.probes[module]) & (self.selection_evaluations > 0)
         losses = np.where(known, self.probes[module], np.nan)
         if not known.all():
             losses[~known] = self.values(candidates[~known])
@@ -203,8 +197,8 @@ class Run:
         assert self.published
         weights = search.finalists(1)[0]
         self.final = self.published.final(weights)
-        alone = Evaluator(self.base, [self.final], dtype=torch.float32, pulse=self.pulse)
-        loss = float(alone.mean_losses(np.ones((1, 1)), self.rows)[0])
+        exact = Evaluator(self.base, [self.final], dtype=torch.float32, pulse=self.pulse)
+        loss = float(exact.mean_losses(np.ones((1, 1)), self.rows)[0])
         if not np.isfinite(loss):
             raise _overflow(self.scorer)
         return weights, loss
@@ -231,7 +225,6 @@ class Run:
         makings = Makings(
             self.base,
             self.adapters,
-            range(len(self.adapters)),
             self.method,
             compute=self.evaluations + self.selection_evaluations,
             seed=self.settings.seed,
@@ -285,10 +278,10 @@ class Run:
 
     def note(self, candidates: Array, losses: Array) -> None:
         """Remember the best loss, and what each module does alone."""
+        if not self.published:  # a published loss is of what went before, too
+            single = alone(candidates)
+            self.probes[candidates[single].argmax(axis=1)] = losses[single]
         for candidate, loss in zip(candidates, losses, strict=True):
-            alone = np.count_nonzero(candidate) == 1 and candidate.max() == 1
-            if alone and not self.published:  # a published loss is of what went before, too
-                self.probes[int(candidate.argmax())] = loss
             if np.isfinite(loss) and (self.best is None or loss < self.best[0]):
                 self.best = (float(loss), candidate)
 

@@ -1,6 +1,5 @@
 """Request bodies: small ones as JSON, large ones to disk, hashed on the way. Nothing large is held in memory."""
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -17,7 +16,7 @@ from composer.errors import AdapterError
 from composer.strict_json import parse_json
 from hub.hfapi.errors import HubError
 from hub.registry.models import Blob
-from hub.registry.storage import StagedFile, store
+from hub.registry.storage import StagedFile, file_hashes, store
 
 CHUNK = 2**20
 MAX_JSON = 2_000_000  # bytes
@@ -112,14 +111,10 @@ def receive(request: HttpRequest, target: Path, *, most: int) -> int:
 
 def hashed(path: Path) -> Received:
     """The file with its size and hashes, synced to disk."""
-    size = path.stat().st_size
-    sha256, sha1 = hashlib.sha256(), hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
+    sha256, git_sha1 = file_hashes(path)
     with path.open("rb") as stream:
-        while data := stream.read(CHUNK):
-            sha256.update(data)
-            sha1.update(data)
         os.fsync(stream.fileno())
-    return Received(path, size, sha256.hexdigest(), sha1.hexdigest())
+    return Received(path, path.stat().st_size, sha256, git_sha1)
 
 
 def _read(stream: IO[bytes]) -> bytes:

@@ -4,14 +4,15 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from composer.settings import CONTRIBUTION_ROWS, EXTRA_ROWS, MOST_FOLDS, MOST_PAID
 from hub.jobs.models import Job
 from hub.jobs.preflight import ComposeRequest
 
 RECENT = 20  # jobs looked at
 START_SECONDS = 5.0
 DEFAULT_PACE = 0.03  # seconds per combination and example: SmolLM2-135M on two cores
-# The composer's own limits and costs, in units of one combination on one example.
-EXTRA_ROWS, CONTRIBUTION_ROWS, MODULES_KEPT, FOLDS, MOST_PAID = 100, 50, 6, 5, 40
+# Costs in units of one combination on one example.
+MODULES_KEPT = 6  # by the search, usually
 PROBES = 20  # modules tried alone, usually
 STEP = 4.0  # a step of training on one example: forward and backward, unpacked
 
@@ -48,7 +49,7 @@ def after_search(asked: Asked) -> float:
     """The same by rule of thumb: the arms, what each module adds, leave-one-out without held-out rows, training."""
     examples, full = len(asked.examples), asked.compare == "full"
     rows = len(asked.holdout) or examples
-    folds = min(examples, FOLDS) if examples > 1 else 0
+    folds = min(examples, MOST_FOLDS) if examples > 1 else 0
     rounds = folds if not asked.holdout else 0  # of all arms
     share = examples * (folds - 1) / folds if folds else examples  # searched on in a fold
     work = 4.0 * rows + (1 + MODULES_KEPT) * min(rows, CONTRIBUTION_ROWS)

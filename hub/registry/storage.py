@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,18 +135,25 @@ def copy_blob(blob: Blob, target: Path) -> None:
         raise FileCorrupt(f"The stored file {blob.sha256} has been changed on disk.")
 
 
-def _stage(name: str, source: Path, target: Path) -> StagedFile:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    size = source.stat().st_size
+def file_hashes(path: Path, *, each: Callable[[bytes], object] = lambda data: None) -> tuple[str, str]:
+    """sha256 and git's blob id of a file, both hex, in one reading of it. each: called with every piece that was read."""
+    size = path.stat().st_size
     sha256, sha1 = hashlib.sha256(), hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
-    with source.open("rb") as stream, target.open("xb") as copy:
+    with path.open("rb") as stream:
         while data := stream.read(CHUNK):
             sha256.update(data)
             sha1.update(data)
-            copy.write(data)
+            each(data)
+    return sha256.hexdigest(), sha1.hexdigest()
+
+
+def _stage(name: str, source: Path, target: Path) -> StagedFile:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("xb") as copy:
+        sha256, git_sha1 = file_hashes(source, each=copy.write)
         copy.flush()
         os.fsync(copy.fileno())
-    return StagedFile(name, target, sha256.hexdigest(), sha1.hexdigest(), target.stat().st_size)
+    return StagedFile(name, target, sha256, git_sha1, target.stat().st_size)
 
 
 def _check_size(blob: Blob) -> None:

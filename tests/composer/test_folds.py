@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from composer.folds import MOST_PAID, Fold, find_weights, fold_weights, split
+from composer.folds import Fold, find_weights, fold_weights, split
 from composer.prompts import EncodedRow
-from composer.settings import ComposeSettings
+from composer.settings import MOST_PAID, ComposeSettings
 
 # Each module answers one row well: the row's loss is the square of what is missing of that module.
 ROWS = [EncodedRow([index], [0]) for index in range(3)]

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hub.registry.models import BaseModel
+from hub.registry.storage import file_hashes
 
 KINDS = (".json", ".safetensors", ".txt", ".md", ".model", ".jinja", ".yaml", ".yml")
 NAMES = ("LICENSE", "NOTICE")
-CHUNK = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def base_files(base_model: BaseModel) -> BaseFiles:
         status = place.stat()
         stamp = [status.st_size, status.st_mtime_ns]
         entry = known.get(place.name)
-        found[place.name] = entry if entry and entry["stamp"] == stamp else {"stamp": stamp, **_hashes(place)}
+        found[place.name] = entry if entry and entry["stamp"] == stamp else _entry(stamp, place)
     if found != known:
         BaseModel.objects.filter(pk=base_model.pk).update(files=found)
         base_model.files = found
@@ -63,11 +63,6 @@ def _is_shared(place: Path) -> bool:
     return plain and (place.suffix in KINDS or place.name in NAMES)
 
 
-def _hashes(place: Path) -> dict[str, str]:
-    size = place.stat().st_size
-    sha256, sha1 = hashlib.sha256(), hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
-    with place.open("rb") as stream:
-        while data := stream.read(CHUNK):
-            sha256.update(data)
-            sha1.update(data)
-    return {"sha256": sha256.hexdigest(), "git_sha1": sha1.hexdigest()}
+def _entry(stamp: list[int], place: Path) -> dict[str, Any]:
+    sha256, git_sha1 = file_hashes(place)
+    return {"stamp": stamp, "sha256": sha256, "git_sha1": git_sha1}
