@@ -108,10 +108,10 @@ def by_cobyla(value: Callable[[Array], float], start: Array, budget: int) -> Arr
 
 
 def by_cma(value: Callable[[Array], float], start: Array, budget: int, seed: int) -> Array:
+    tried: list[tuple[float, Array]] = [(value(start), start)]
     search = Cma(
         start, low=0.0, high=BOUND, sigma=0.1, random=lambda: np.random.default_rng([seed, len(tried)])
     )
-    tried: list[tuple[float, Array]] = [(value(start), start)]
     while len(tried) + search.population <= budget:
         points = search.ask()
         values = np.array([value(point) for point in points])
