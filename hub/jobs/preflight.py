@@ -155,9 +155,7 @@ def _find_modules(
     user: User, names: Sequence[str] | str, base_model: BaseModel | None, note: Note
 ) -> list[Revision]:
     if names == AUTO:
-        usable = Module.objects.downloadable_by(user).filter(
-            base_model=base_model, head__composable=True, head__yanked_at=None
-        )
+        usable = Module.objects.composable_by(user).filter(base_model=base_model)
         if base_model is not None and not usable.exists():
             note(
                 "modules",

@@ -127,9 +127,7 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
 
 
 def _modules(user: Any) -> QuerySet[Module]:
-    usable = Module.objects.downloadable_by(user).filter(
-        base_model__isnull=False, head__composable=True, head__yanked_at=None
-    )
+    usable = Module.objects.composable_by(user).filter(base_model__isnull=False)
     return usable.select_related("namespace", "base_model", "head").order_by("-downloads", "name")
 
 

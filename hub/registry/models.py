@@ -65,6 +65,10 @@ class ModuleQuerySet(models.QuerySet["Module"]):
         """Modules whose files this user may have, and so compose: visible, and not gated for them."""
         return self.filter(policy.downloadable(user), deleted_at=None, head__isnull=False)
 
+    def composable_by(self, user: Any) -> ModuleQuerySet:
+        """Modules that this user may compose: theirs to download, of a kind that composes, and not yanked."""
+        return self.downloadable_by(user).filter(head__composable=True, head__yanked_at=None)
+
     def reachable_by(self, user: Any) -> ModuleQuerySet:
         """As visible_to, and drafts of the user's own: modules whose `main` has never been a complete adapter."""
         there = policy.visible(user) & models.Q(head__isnull=False)

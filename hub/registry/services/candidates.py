@@ -68,9 +68,7 @@ def rank_modules(
     that say the same are taken, the less the next of them counts: what a module says is not always what helps, so the others
     get their places too.
     """
-    rows = Module.objects.downloadable_by(user).filter(
-        base_model=base_model, head__composable=True, head__yanked_at=None
-    )
+    rows = Module.objects.composable_by(user).filter(base_model=base_model)
     words = telling_words(examples)
     likeness, rows_likeness = _by_meaning(rows, examples)
     by_words = _by_words(rows, words)
