@@ -104,6 +104,7 @@ class Module(models.Model):
         default=list, blank=True
     )  # [{"input", "output"}], at most 5: rows it was made for
     downloads = models.PositiveIntegerField(default=0)
+    likes = models.PositiveIntegerField(default=0)  # kept true by hub.community.services
     head = models.ForeignKey("Revision", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     search_vector = SearchVectorField(null=True)
     search_text = models.TextField(blank=True)  # lower case, without accents: for typo-tolerant search
