@@ -43,7 +43,9 @@ class Parts:
         for module in range(self.count):
             own = weights[..., self.of_module(module)]
             first = own[..., :1]
-            means[..., module] = first[..., 0] + (own - first).mean(axis=-1)  # equal weights have that mean exactly
+            means[..., module] = first[..., 0] + (own - first).mean(
+                axis=-1
+            )  # equal weights have that mean exactly
         return means
 
     def by_group(self, weights: Array) -> Array:
