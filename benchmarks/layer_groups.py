@@ -3,7 +3,7 @@
     python -m benchmarks.layer_groups --base DIR --modules 'starter/*' --data DIR --tasks a b ... [--draws 2]
         [--budget 120] [--groups 3] [--out benchmarks/results/layer_groups]
 
-All variants begin with a search of one weight per module. Half-way one goes on as it is; the others are the composer's own
+All variants begin with a search of one weight per module. Half-way one goes on as it is; the other is the composer's own
 search with parts (composer.search.grouped).
 """
 
@@ -74,22 +74,19 @@ def measure(run: Run, budget: int, groups: int) -> dict[str, float]:
             whole if half is None else half, run.test
         ),
     }
-    for optimizer in ("probe", "cma"):
-        search = make_search(
-            optimizer,
-            count=run.count,
-            budget=budget,
-            seed=run.draw,
-            bound=BOUND,
-            penalty=PENALTY,
-            parts=parts,
-        )
-        while len(asked := search.ask()):
-            search.tell(evaluator.mean_losses(asked, run.few))
-        search.close()
-        found[f"a weight per layer group, {optimizer} first"] = evaluator.mean_losses(
-            search.finalists(1), run.test
-        )
+    search = make_search(
+        "probe",
+        count=run.count,
+        budget=budget,
+        seed=run.draw,
+        bound=BOUND,
+        penalty=PENALTY,
+        parts=parts,
+    )
+    while len(asked := search.ask()):
+        search.tell(evaluator.mean_losses(asked, run.few))
+    search.close()
+    found["a weight per layer group"] = evaluator.mean_losses(search.finalists(1), run.test)
     return {name: float(losses[0]) for name, losses in found.items()}
 
 

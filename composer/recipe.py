@@ -35,7 +35,7 @@ def make_recipe(
                 named,
                 composition.weights,
                 composition.probes,
-                composition.layer_weights or [None] * len(named),
+                composition.layer_weights or [[]] * len(named),
                 strict=True,
             )
         ],
