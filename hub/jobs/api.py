@@ -3,13 +3,15 @@
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hub.accounts.models import User
-from hub.api import ApiError, PagePagination, SignedIn
+from hub.api import ApiError, SignedIn
+from hub.api_pages import Pages
+from hub.api_schema import KEY
 from hub.jobs import services
 from hub.jobs.errors import JobRefused
 from hub.jobs.models import Job
@@ -21,13 +23,6 @@ from hub.jobs.serializers import (
     finite,
 )
 
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="Up to 200 characters of your choice. A second request with the same key gives the first one's job.",
-)
-
 
 def _find(request: Request, job_id: int) -> Job:
     mine = Job.objects.visible_to(request.user).select_related(
@@ -37,6 +32,7 @@ def _find(request: Request, job_id: int) -> Job:
 
 
 class JobsView(APIView):
+    pagination_class = Pages
     permission_classes = [SignedIn]
 
     @extend_schema(operation_id="jobs_list", responses=JobSerializer(many=True))
@@ -47,13 +43,13 @@ class JobsView(APIView):
         )
         if status := request.query_params.get("status"):
             mine = mine.filter(status=status) if status in Job.Status.values else mine.none()
-        pages = PagePagination()
+        pages = Pages()
         page = pages.paginate_queryset(mine, request, view=self)
         return pages.get_paginated_response(JobSerializer(page, many=True).data)
 
     @extend_schema(
         operation_id="jobs_create",
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[KEY],
         request=JobRequestSerializer,
         responses={201: JobDetailSerializer, 200: JobDetailSerializer},
     )
@@ -83,6 +79,7 @@ class JobView(APIView):
 
 
 class CandidatesView(APIView):
+    pagination_class = Pages
     permission_classes = [SignedIn]
 
     @extend_schema(operation_id="jobs_candidates", responses=CandidateSerializer(many=True))
@@ -101,7 +98,7 @@ class CandidatesView(APIView):
                 generation.candidates, generation.losses, generation.objectives, strict=True
             )
         ]
-        pages = PagePagination()
+        pages = Pages()
         page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response(page)
 

@@ -242,7 +242,9 @@ class JobDetailSerializer(JobSerializer):
     weights = serializers.SerializerMethodField()
     arms = serializers.SerializerMethodField()
     contributions = serializers.SerializerMethodField()
-    result = serializers.JSONField(allow_null=True)
+    result = serializers.SerializerMethodField(
+        help_text="Everything that was measured; null until it has succeeded."
+    )
 
     def __init__(self, instance: Job | None = None, **kwargs: Any) -> None:
         super().__init__(instance, **kwargs)
@@ -279,6 +281,10 @@ class JobDetailSerializer(JobSerializer):
             }
             for m, w in zip(self.state.modules, weights, strict=False)
         ]
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    def get_result(self, job: Job) -> dict[str, Any] | None:
+        return job.result
 
     @extend_schema_field(ArmSerializer(many=True))
     def get_arms(self, job: Job) -> list[Any]:

@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 from hub.accounts import organisations
 from hub.accounts.api.base import AccountView, user_of
 from hub.accounts.models import AuditEvent
-from hub.api import ApiError, PagePagination
+from hub.api import ApiError
+from hub.api_pages import Pages
 
 
 class EventSerializer(serializers.Serializer[Any]):
@@ -26,12 +27,14 @@ class EventSerializer(serializers.Serializer[Any]):
 
 
 def events_page(events: QuerySet[AuditEvent], request: Request, view: APIView) -> Response:
-    pages = PagePagination()
+    pages = Pages()
     page = pages.paginate_queryset(events, request, view=view)
     return pages.get_paginated_response(EventSerializer(page, many=True).data)
 
 
 class LogView(AccountView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="log_list", responses=EventSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Who did what to my modules and tokens, the newest first."""
@@ -39,6 +42,8 @@ class LogView(AccountView):
 
 
 class OrganisationLogView(AccountView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="organisations_log", responses=EventSerializer(many=True))
     def get(self, request: Request, name: str) -> Response:
         """Who did what in the organisation, the newest first. For its owners."""

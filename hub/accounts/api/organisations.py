@@ -10,7 +10,8 @@ from rest_framework.response import Response
 from hub.accounts import organisations, policy
 from hub.accounts.api.base import AccountView, user_of
 from hub.accounts.models import Invitation, Membership, Namespace, Role
-from hub.api import ApiError, PagePagination, ScopePermission
+from hub.api import ApiError, ScopePermission
+from hub.api_pages import Pages
 
 
 class OrganisationSerializer(serializers.Serializer[Any]):
@@ -47,10 +48,12 @@ class AnswerSerializer(serializers.Serializer[Any]):
 
 
 class OrganisationListView(AccountView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="organisations_list", responses=OrganisationSerializer(many=True))
     def get(self, request: Request) -> Response:
         """The organisations that I am a member of."""
-        pages = PagePagination()
+        pages = Pages()
         mine = Namespace.objects.filter(memberships__user=user_of(request), deleted_at=None).order_by("name")
         page = pages.paginate_queryset(mine, request, view=self)
         serializer = OrganisationSerializer(page, many=True, context={"request": request})
@@ -101,13 +104,15 @@ class OrganisationView(AccountView):
 
 
 class MemberListView(AccountView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="members_list", responses=MemberSerializer(many=True))
     def get(self, request: Request, name: str) -> Response:
         """The members and their roles. For members."""
         found = organisations.find_organisation(name)
         if policy.role_in(found, request.user) is None:
             raise ApiError("forbidden", f"Only members of {found.name} see its members.", 403)
-        pages = PagePagination()
+        pages = Pages()
         page = pages.paginate_queryset(found.memberships.select_related("user"), request, view=self)
         return pages.get_paginated_response(MemberSerializer(page, many=True).data)
 
@@ -144,10 +149,12 @@ class MemberView(AccountView):
 
 
 class InvitationListView(AccountView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="invitations_list", responses=InvitationSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Who asks me to join."""
-        pages = PagePagination()
+        pages = Pages()
         mine = Invitation.objects.filter(user=user_of(request)).select_related("namespace")
         page = pages.paginate_queryset(mine, request, view=self)
         return pages.get_paginated_response(InvitationSerializer(page, many=True).data)

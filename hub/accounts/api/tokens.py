@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from hub.accounts import tokens
 from hub.accounts.api.base import AccountView, user_of
 from hub.accounts.models import AccessToken, TokenGrant
-from hub.api import ApiError, PagePagination
+from hub.api import ApiError
+from hub.api_pages import Pages
 
 
 class GrantSerializer(serializers.Serializer[Any]):
@@ -37,7 +38,7 @@ class NewTokenSerializer(TokenSerializer):
 
 class TokenRequestSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=60)
-    scope = serializers.ChoiceField(choices=AccessToken.Scope.values, default=AccessToken.Scope.READ)
+    scope = serializers.ChoiceField(choices=AccessToken.Scope.choices, default=AccessToken.Scope.READ)
     days = serializers.IntegerField(
         min_value=1, max_value=3650, required=False, allow_null=True, help_text="Until it ends; null: no end."
     )
@@ -57,10 +58,12 @@ class TokenRequestSerializer(serializers.Serializer[Any]):
 
 
 class TokenListView(AccountView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="tokens_list", responses=TokenSerializer(many=True))
     def get(self, request: Request) -> Response:
         """My tokens, the newest first; never their text."""
-        pages = PagePagination()
+        pages = Pages()
         mine = AccessToken.objects.filter(user=user_of(request)).prefetch_related(
             "grants__namespace", "grants__module__namespace"
         )

@@ -9,7 +9,8 @@ from rest_framework.response import Response
 
 from hub.accounts.api.log import EventSerializer, events_page
 from hub.accounts.models import AuditEvent
-from hub.api import PagePagination, SignedIn
+from hub.api import SignedIn
+from hub.api_pages import Pages
 from hub.registry.api.serializers import ErrorSerializer
 from hub.registry.api.views import RegistryView, user_of
 from hub.registry.models import AccessRequest
@@ -31,6 +32,8 @@ class DecisionSerializer(serializers.Serializer[Any]):
 
 
 class AccessRequestListView(RegistryView):
+    pagination_class = Pages
+
     @extend_schema(
         operation_id="access_requests_list",
         parameters=[OpenApiParameter("status", str, enum=AccessRequest.Status.values)],
@@ -45,7 +48,7 @@ class AccessRequestListView(RegistryView):
         rows = module.access_requests.select_related("user")
         if status := request.query_params.get("status"):
             rows = rows.filter(status=status)
-        pages = PagePagination()
+        pages = Pages()
         page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response(AccessRequestSerializer(page, many=True).data)
 
@@ -81,6 +84,7 @@ class AccessRequestView(RegistryView):
 
 
 class LogView(RegistryView):
+    pagination_class = Pages
     permission_classes = [SignedIn]
 
     @extend_schema(operation_id="modules_log", responses={200: EventSerializer(many=True), **ERRORS})

@@ -36,7 +36,7 @@ OTHERS = {
 
 def lean_items(rows: ModuleQuerySet) -> Any:
     """The columns of a list item, to be sliced by the paginator."""
-    return rows.values(*COLUMNS, *OTHERS.values())
+    return rows.values("pk", *COLUMNS, *OTHERS.values())
 
 
 def item(row: dict[str, Any], request: Request) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hub.accounts.models import Namespace, User
-from hub.api import ApiError, PagePagination, SafeJSONParser
+from hub.api import ApiError, SafeJSONParser
+from hub.api_pages import Pages
 from hub.registry import search as finder
 from hub.registry.api import serializers
 from hub.registry.api.representation import detail, item, lean_items
@@ -49,8 +50,6 @@ FILTERS = [
     OpenApiParameter(
         "sort", str, enum=list(finder.SORTS), description="Default: relevance with a search, else newest."
     ),
-    OpenApiParameter("page", int),
-    OpenApiParameter("page_size", int, description="At most 100."),
 ]
 
 
@@ -70,6 +69,7 @@ class RegistryView(APIView):
 
 
 class ModuleListView(RegistryView):
+    pagination_class = Pages
     parser_classes = [MultiPartParser, FormParser, SafeJSONParser]
 
     @extend_schema(
@@ -85,7 +85,7 @@ class ModuleListView(RegistryView):
                 fields={"sort": ["Unknown order."]},
             )
         search = finder.read_search(request.query_params)
-        pages = PagePagination()
+        pages = Pages()
         rows: list[Any] = (
             pages.paginate_queryset(lean_items(finder.Finder(search, request.user).rows()), request, self)
             or []
@@ -197,10 +197,12 @@ class RevisionListView(RegistryView):
 
 
 class BaseModelListView(RegistryView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="base_models_list", responses=serializers.BaseModelSerializer(many=True))
     def get(self, request: Request) -> Response:
         """The base models that compositions can be made on."""
-        pages = PagePagination()
+        pages = Pages()
         rows = pages.paginate_queryset(BaseModel.objects.defer("layers"), request, self) or []
         return pages.get_paginated_response(serializers.BaseModelSerializer(rows, many=True).data)
 
