@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from hub.accounts.models import User
 from hub.api import ApiError, SignedIn
+from hub.api_idempotency import key_of
 from hub.api_pages import Pages
 from hub.api_schema import KEY
 from hub.jobs import services
@@ -57,7 +58,7 @@ class JobsView(APIView):
         """Compose. Everything wrong with the request is named before anything is stored."""
         serializer = JobRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        key = _idempotency_key(request)
+        key = key_of(request)
         assert isinstance(request.user, User)  # by SignedIn
         try:
             submitted = services.submit_job(
@@ -113,10 +114,3 @@ class CancelView(APIView):
         if job.is_finished and job.status != Job.Status.CANCELLED:
             raise ApiError("already_finished", f"Job {job.pk} has already {job.status}.", 409)
         return Response(JobDetailSerializer(_find(request, job_id)).data)
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("Idempotency-Key", "").strip()
-    if len(key) > 200 or not key.isprintable():
-        raise ApiError("bad_idempotency_key", "The Idempotency-Key has at most 200 printable characters.")
-    return key or None

@@ -11,6 +11,7 @@ from hub.accounts import organisations, policy
 from hub.accounts.api.base import AccountView, user_of
 from hub.accounts.models import Invitation, Membership, Namespace, Role
 from hub.api import ApiError, ScopePermission
+from hub.api_idempotency import idempotent
 from hub.api_pages import Pages
 
 
@@ -64,6 +65,7 @@ class OrganisationListView(AccountView):
         request=OrganisationSerializer,
         responses={201: OrganisationSerializer},
     )
+    @idempotent()
     def post(self, request: Request) -> Response:
         """Make an organisation. I own it."""
         form = OrganisationSerializer(data=request.data)
@@ -162,6 +164,7 @@ class InvitationListView(AccountView):
 
 class InvitationView(AccountView):
     @extend_schema(operation_id="invitations_answer", request=AnswerSerializer, responses={204: None})
+    @idempotent()
     def post(self, request: Request, invitation_id: int) -> Response:
         """Join, or not."""
         form = AnswerSerializer(data=request.data)

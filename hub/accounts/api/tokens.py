@@ -13,6 +13,7 @@ from hub.accounts import tokens
 from hub.accounts.api.base import AccountView, user_of
 from hub.accounts.models import AccessToken, TokenGrant
 from hub.api import ApiError
+from hub.api_idempotency import idempotent
 from hub.api_pages import Pages
 
 
@@ -73,6 +74,7 @@ class TokenListView(AccountView):
     @extend_schema(
         operation_id="tokens_create", request=TokenRequestSerializer, responses={201: NewTokenSerializer}
     )
+    @idempotent(secret=True)
     def post(self, request: Request) -> Response:
         """Make a token. A token makes none that may do more, or lasts longer, than itself."""
         form = TokenRequestSerializer(data=request.data)

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from hub.accounts.api.log import EventSerializer, events_page
 from hub.accounts.models import AuditEvent
 from hub.api import SignedIn
+from hub.api_idempotency import idempotent
 from hub.api_pages import Pages
 from hub.registry.api.serializers import ErrorSerializer
 from hub.registry.api.views import RegistryView, user_of
@@ -57,6 +58,7 @@ class AccessRequestListView(RegistryView):
         request=AccessRequestSerializer,
         responses={201: AccessRequestSerializer, **ERRORS},
     )
+    @idempotent()
     def post(self, request: Request, owner: str, name: str) -> Response:
         """Ask for the files of a gated module."""
         module = find_module(f"{owner}/{name}", request.user)

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from hub.accounts.models import Namespace, User
 from hub.api import ApiError, SafeJSONParser
+from hub.api_idempotency import idempotent
 from hub.api_pages import Pages
 from hub.registry import search as finder
 from hub.registry.api import serializers
@@ -97,6 +98,7 @@ class ModuleListView(RegistryView):
         request={"multipart/form-data": serializers.ModuleCreateSerializer},
         responses={201: serializers.ModuleDetailSerializer, **ERRORS},
     )
+    @idempotent()
     def post(self, request: Request) -> Response:
         """Publish a module. Everything is checked first; if anything is wrong, nothing is stored."""
         form = serializers.ModuleCreateSerializer(data=_multipart(request))
@@ -178,6 +180,7 @@ class RevisionListView(RegistryView):
         request={"multipart/form-data": serializers.RevisionCreateSerializer},
         responses={201: serializers.ModuleDetailSerializer, **ERRORS},
     )
+    @idempotent()
     def post(self, request: Request, owner: str, name: str) -> Response:
         """New files for a module; the ones before stay downloadable under their revision."""
         module = _own(request, owner, name)
