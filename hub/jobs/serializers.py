@@ -108,6 +108,12 @@ class JobRequestSerializer(serializers.Serializer[Any]):
     system_prompt = serializers.CharField(
         default="", allow_blank=True, trim_whitespace=False, help_text="The system's turn of a chat."
     )
+    namespace = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=96,
+        help_text="The new module's owner: you, or an organisation of yours.",
+    )
     name = serializers.CharField(
         default="", allow_blank=True, help_text="Of the new module; one is made if empty."
     )
