@@ -14,7 +14,9 @@ def require_usable(owner: User, revisions: Iterable[Revision]) -> None:
     """Raise RegistryError module_unavailable, naming the first module that the owner may no longer compose, and why."""
     for revision in revisions:
         if reason := _why_not(owner, revision):
-            sentence = f"The module {revision.module.full_name} cannot be used any more: {reason}. Leave it out."
+            sentence = (
+                f"The module {revision.module.full_name} cannot be used any more: {reason}. Leave it out."
+            )
             raise RegistryError(UNAVAILABLE, sentence, status=409)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,7 +26,12 @@ class EventSerializer(serializers.Serializer[Any]):
     details = serializers.DictField()
 
 
+ACTION = OpenApiParameter("action", str, description="Only events of this kind, such as module.delete.")
+
+
 def events_page(events: QuerySet[AuditEvent], request: Request, view: APIView) -> Response:
+    if action := request.query_params.get("action", "").replace("\0", ""):
+        events = events.filter(action=action)
     pages = Pages()
     page = pages.paginate_queryset(events, request, view=view)
     return pages.get_paginated_response(EventSerializer(page, many=True).data)
@@ -35,7 +40,7 @@ def events_page(events: QuerySet[AuditEvent], request: Request, view: APIView) -
 class LogView(AccountView):
     pagination_class = Pages
 
-    @extend_schema(operation_id="log_list", responses=EventSerializer(many=True))
+    @extend_schema(operation_id="log_list", parameters=[ACTION], responses=EventSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Who did what to my modules and tokens, the newest first."""
         return events_page(user_of(request).namespace.events.all(), request, self)
@@ -44,7 +49,9 @@ class LogView(AccountView):
 class OrganisationLogView(AccountView):
     pagination_class = Pages
 
-    @extend_schema(operation_id="organisations_log", responses=EventSerializer(many=True))
+    @extend_schema(
+        operation_id="organisations_log", parameters=[ACTION], responses=EventSerializer(many=True)
+    )
     def get(self, request: Request, name: str) -> Response:
         """Who did what in the organisation, the newest first. For its owners."""
         organisation = organisations.find_organisation(name)

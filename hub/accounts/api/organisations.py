@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -108,14 +108,23 @@ class OrganisationView(AccountView):
 class MemberListView(AccountView):
     pagination_class = Pages
 
-    @extend_schema(operation_id="members_list", responses=MemberSerializer(many=True))
+    @extend_schema(
+        operation_id="members_list",
+        parameters=[
+            OpenApiParameter("role", str, enum=Role.values, description="Only those with this role.")
+        ],
+        responses=MemberSerializer(many=True),
+    )
     def get(self, request: Request, name: str) -> Response:
         """The members and their roles. For members."""
         found = organisations.find_organisation(name)
         if policy.role_in(found, request.user) is None:
             raise ApiError("forbidden", f"Only members of {found.name} see its members.", 403)
         pages = Pages()
-        page = pages.paginate_queryset(found.memberships.select_related("user"), request, view=self)
+        rows = found.memberships.select_related("user")
+        if (role := request.query_params.get("role")) in Role.values:
+            rows = rows.filter(role=role)
+        page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response(MemberSerializer(page, many=True).data)
 
 
@@ -148,6 +157,26 @@ class MemberView(AccountView):
         act = organisations.withdraw_invitation if invited else organisations.remove_member
         act(user=user_of(request), organisation=found, username=username)
         return Response(status=204)
+
+
+class InvitedSerializer(serializers.Serializer[Any]):
+    username = serializers.CharField(source="user.username")
+    role = serializers.ChoiceField(choices=Role.values)
+    created_at = serializers.DateTimeField()
+
+
+class InvitedListView(AccountView):
+    pagination_class = Pages
+
+    @extend_schema(operation_id="organisations_invitations", responses=InvitedSerializer(many=True))
+    def get(self, request: Request, name: str) -> Response:
+        """Who is asked to join, and has not answered yet. For its owners."""
+        found = organisations.find_organisation(name)
+        if not found.can_manage(request.user):
+            raise ApiError("forbidden", f"Only owners of {found.name} see whom it invited.", 403)
+        pages = Pages()
+        page = pages.paginate_queryset(found.invitations.select_related("user"), request, view=self)
+        return pages.get_paginated_response(InvitedSerializer(page, many=True).data)
 
 
 class InvitationListView(AccountView):

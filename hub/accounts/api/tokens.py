@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -61,13 +61,19 @@ class TokenRequestSerializer(serializers.Serializer[Any]):
 class TokenListView(AccountView):
     pagination_class = Pages
 
-    @extend_schema(operation_id="tokens_list", responses=TokenSerializer(many=True))
+    @extend_schema(
+        operation_id="tokens_list",
+        parameters=[OpenApiParameter("scope", str, enum=AccessToken.Scope.values, description="Only these.")],
+        responses=TokenSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         """My tokens, the newest first; never their text."""
         pages = Pages()
         mine = AccessToken.objects.filter(user=user_of(request)).prefetch_related(
             "grants__namespace", "grants__module__namespace"
         )
+        if (scope := request.query_params.get("scope")) in AccessToken.Scope.values:
+            mine = mine.filter(scope=scope)
         page = pages.paginate_queryset(mine, request, view=self)
         return pages.get_paginated_response(TokenSerializer(page, many=True).data)
 

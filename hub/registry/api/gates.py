@@ -7,7 +7,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.accounts.api.log import EventSerializer, events_page
+from hub.accounts.api.log import ACTION, EventSerializer, events_page
 from hub.accounts.models import AuditEvent
 from hub.api import SignedIn
 from hub.api_idempotency import idempotent
@@ -89,7 +89,9 @@ class LogView(RegistryView):
     pagination_class = Pages
     permission_classes = [SignedIn]
 
-    @extend_schema(operation_id="modules_log", responses={200: EventSerializer(many=True), **ERRORS})
+    @extend_schema(
+        operation_id="modules_log", parameters=[ACTION], responses={200: EventSerializer(many=True), **ERRORS}
+    )
     def get(self, request: Request, owner: str, name: str) -> Response:
         """Who did what to the module, the newest first. For its owners."""
         module = find_module(f"{owner}/{name}", request.user)

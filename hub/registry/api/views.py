@@ -17,7 +17,7 @@ from hub.api_idempotency import idempotent
 from hub.api_pages import Pages
 from hub.registry import search as finder
 from hub.registry.api import serializers
-from hub.registry.api.representation import detail, item, lean_items
+from hub.registry.api.representation import detail, item, lean_items, revision_item
 from hub.registry.models import BaseModel, Module
 from hub.registry.services import (
     PublishError,
@@ -174,6 +174,24 @@ class ModuleView(RegistryView):
 
 class RevisionListView(RegistryView):
     parser_classes = [MultiPartParser]
+    pagination_class = Pages
+
+    @extend_schema(
+        operation_id="revisions_list",
+        parameters=[
+            OpenApiParameter("yanked", bool, description="Only those that are yanked, or only the others.")
+        ],
+        responses={200: serializers.RevisionSerializer(many=True), **ERRORS},
+    )
+    def get(self, request: Request, owner: str, name: str) -> Response:
+        """The revisions of a module, the newest first."""
+        module = find_module(f"{owner}/{name}", request.user)
+        rows = module.revisions.select_related("author")
+        if (yanked := request.query_params.get("yanked", "").lower()) in ("true", "false"):
+            rows = rows.filter(yanked_at__isnull=yanked == "false")
+        pages = Pages()
+        page = pages.paginate_queryset(rows, request, self)
+        return pages.get_paginated_response([revision_item(row) for row in page])
 
     @extend_schema(
         operation_id="revisions_create",
