@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, permissions, status
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.parsers import JSONParser
@@ -155,6 +156,7 @@ def _fields(detail: Any, name: str = "non_field_errors") -> dict[str, list[str]]
     return found
 
 
+@csrf_exempt  # or a program's POST would be answered with a page about forms
 def not_found(request: HttpRequest) -> JsonResponse:
     """404 below /api/ for an address that does not exist."""
     body = {"code": "not_found", "detail": f"There is nothing at {request.path}."}

@@ -111,7 +111,7 @@ def example(part: dict[str, Any], schema: dict[str, Any], name: str = "", depth:
 
 
 def _plain(part: dict[str, Any], kind: str | None, name: str) -> Any:
-    fits = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
+    fits: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
     if name in VALUES and (isinstance(VALUES[name], fits.get(str(kind), object)) or VALUES[name] is None):
         return VALUES[name]
     if "default" in part:

@@ -66,12 +66,12 @@ def _hash(request: Request) -> str:
     """sha256 (hex) of all that is asked for, files included; the same for the same form whatever its boundary."""
     token = getattr(request.auth, "pk", None)
     digest = hashlib.sha256(json.dumps([request.method, request.get_full_path(), token]).encode())
-    data = request.data
+    data: Any = request.data
+    values: Any = data
+    files: list[tuple[str, UploadedFile]] = []
     if isinstance(data, QueryDict):
         values = {name: [one for one in data.getlist(name) if isinstance(one, str)] for name in data}
         files = [(name, file) for name in sorted(request.FILES) for file in request.FILES.getlist(name)]
-    else:
-        values, files = data, []
     digest.update(json.dumps(values, sort_keys=True).encode())
     for name, file in files:
         digest.update(json.dumps([name, file.name, file.size]).encode())

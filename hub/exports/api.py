@@ -5,7 +5,7 @@ from typing import Any
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import permissions, serializers
+from rest_framework import serializers
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -74,7 +74,7 @@ class ExportListView(RegistryView):
             raise ApiError("export_refused", str(error), 409) from error
         return Response(ExportSerializer(_item(made, request)).data, status=202)
 
-    def get_permissions(self) -> list[permissions.BasePermission]:
+    def get_permissions(self) -> Any:
         return [SignedIn()] if self.request.method == "POST" else super().get_permissions()
 
 

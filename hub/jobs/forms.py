@@ -134,7 +134,7 @@ class ComposeForm(forms.Form):
         self._kept: dict[str, str] = {}  # files, which a browser does not send again, as text
         for name in ("budget", "seed", "rank", "tune_steps"):
             self.fields[name].widget.attrs["inputmode"] = "numeric"
-        self.fields["namespace"].widget.choices = [  # type: ignore[attr-defined]
+        self.fields["namespace"].widget.choices = [
             ("" if place == user.namespace else place.name, place.name)
             for place in namespaces_to_publish_in(user)
         ]
