@@ -3,16 +3,14 @@
     python -m benchmarks.layer_groups --base DIR --modules 'starter/*' --data DIR --tasks a b ... [--draws 2]
         [--budget 120] [--groups 3] [--out benchmarks/results/layer_groups]
 
-All variants begin with the same search of one weight per module. Half-way one goes on as it is; the others split each kept
-module into its lower, middle and upper layers and go on from the best point with a weight for each part.
+All variants begin with a search of one weight per module. Half-way one goes on as it is; the other is the composer's own
+search with parts (composer.search.grouped).
 """
 
 import argparse
 import json
-import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +18,12 @@ import numpy as np
 
 from benchmarks.study import Run
 from benchmarks.study_table import resample
-from benchmarks.study_variants import BOUND, PENALTY, Array
+from benchmarks.study_variants import BOUND, PENALTY
 from benchmarks.tasks import load_adapters, task_names
-from composer.adapters import Adapter
-from composer.base_model import load_base_model
+from composer.base_model import adaptable_layers, load_base_model
 from composer.evaluator import Evaluator
-from composer.search.cma import Cma
-from composer.search.cobyla import Cobyla
-from composer.search.probe import ProbeSearch
-
-PULL = 0.1
+from composer.layer_groups import cut_by_depth
+from composer.search import make_search
 
 
 def main() -> None:
@@ -64,74 +58,36 @@ def main() -> None:
 
 def measure(run: Run, budget: int, groups: int) -> dict[str, float]:
     """The held-out loss of each variant."""
-    tied = ProbeSearch(count=run.count, budget=budget, seed=run.draw, bound=BOUND, penalty=PENALTY)
+    tied = make_search("probe", count=run.count, budget=budget, seed=run.draw, bound=BOUND, penalty=PENALTY)
     half = None
     while len(asked := tied.ask()):
         tied.tell(run.losses("deltas", asked).mean(axis=1))
         if half is None and len(tied.losses) >= budget // 2:
-            half = tied.finalists(1)[0]
+            half = tied.finalists(1)
     tied.close()
-    half = tied.finalists(1)[0] if half is None else half
-    kept = np.flatnonzero(half)
-    parts = [part for i in kept for part in split_by_depth(run.adapters[i], groups)]
-    evaluator = Evaluator(run.base, parts)
-    start = np.repeat(half[kept], groups)
-
-    def value(point: Array) -> float:
-        loss = float(evaluator.mean_losses(point[None], run.few)[0])
-        return (
-            loss
-            + PENALTY * np.abs(point).sum() / groups / run.count
-            + PULL * float(np.square(point - start).sum())
-        )
-
-    left = budget - budget // 2
-    found = {"a weight per layer group, cobyla": by_cobyla(value, start, left)}
-    found["a weight per layer group, cma"] = by_cma(value, start, left, run.draw)
-    losses = {
-        "one weight per module": float(run.evaluator("deltas").mean_losses(tied.finalists(1), run.test)[0]),
-        "one weight per module, half the budget": float(
-            run.evaluator("deltas").mean_losses(half[None], run.test)[0]
+    whole = tied.finalists(1)
+    adapters, parts = cut_by_depth(run.adapters, adaptable_layers(run.base.model), groups)
+    evaluator = Evaluator(run.base, adapters)
+    found = {
+        "one weight per module": run.evaluator("deltas").mean_losses(whole, run.test),
+        "one weight per module, half the budget": run.evaluator("deltas").mean_losses(
+            whole if half is None else half, run.test
         ),
     }
-    return losses | {name: float(evaluator.mean_losses(w[None], run.test)[0]) for name, w in found.items()}
-
-
-def by_cobyla(value: Callable[[Array], float], start: Array, budget: int) -> Array:
-    search = Cobyla(start, low=0.0, high=BOUND, radius=0.1, most=budget)
-    tried: list[tuple[float, Array]] = []
-    while len(tried) < budget and (point := search.ask()) is not None:
-        tried.append((value(point), point))
-        search.tell(tried[-1][0])
-    search.close()
-    return min(tried, key=lambda pair: pair[0])[1]
-
-
-def by_cma(value: Callable[[Array], float], start: Array, budget: int, seed: int) -> Array:
-    tried: list[tuple[float, Array]] = [(value(start), start)]
-    search = Cma(
-        start, low=0.0, high=BOUND, sigma=0.1, random=lambda: np.random.default_rng([seed, len(tried)])
+    search = make_search(
+        "probe",
+        count=run.count,
+        budget=budget,
+        seed=run.draw,
+        bound=BOUND,
+        penalty=PENALTY,
+        parts=parts,
     )
-    while len(tried) + search.population <= budget:
-        points = search.ask()
-        values = np.array([value(point) for point in points])
-        tried += list(zip(values.tolist(), points, strict=True))
-        search.tell(values)
-    return min(tried, key=lambda pair: pair[0])[1]
-
-
-def split_by_depth(adapter: Adapter, groups: int) -> list[Adapter]:
-    """The adapter as `groups` adapters of consecutive blocks each, whose sum it is."""
-    blocks = {layer: int(re.findall(r"\.(\d+)\.", layer)[0]) for layer in adapter.factors}
-    count = max(blocks.values()) + 1
-    return [
-        replace(
-            adapter,
-            name=f"{adapter.name} {group + 1}/{groups}",
-            factors={k: f for k, f in adapter.factors.items() if blocks[k] * groups // count == group},
-        )
-        for group in range(groups)
-    ]
+    while len(asked := search.ask()):
+        search.tell(evaluator.mean_losses(asked, run.few))
+    search.close()
+    found["a weight per layer group"] = evaluator.mean_losses(search.finalists(1), run.test)
+    return {name: float(losses[0]) for name, losses in found.items()}
 
 
 def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

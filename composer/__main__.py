@@ -72,6 +72,7 @@ def compose(options: argparse.Namespace) -> dict[str, Any]:
         max_modules=options.max_modules,
         arms=options.arms,
         tune_steps=options.tune_steps,
+        layer_groups=options.layer_groups,
     )
     folders: list[Path] = [folder for group in options.module for folder in group]
     examples = rows_of(options.examples, options)

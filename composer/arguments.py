@@ -118,6 +118,13 @@ def make_parser(
         default=0,
         help="tune the result on the examples afterwards, at most so many steps, stopped early; default 0: not at all",
     )
+    added.add_argument(
+        "--layer-groups",
+        type=int,
+        default=0,
+        help="a weight for each of so many groups of a module's layers in the second half of the search; default 0: three "
+        "from a budget of 100 on, else 1",
+    )
     prompts(added, 'auto: "{input} {output}", or one that the modules record if the examples fit it better')
 
     added = command(evaluate)

@@ -13,7 +13,8 @@ from composer.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One generation. candidates: [population][n_modules] weights; losses: nats per answer token; objectives: what the
+    """One generation. candidates: [population][n_modules] weights, or [population][n_modules * groups],
+    each module's groups of layers one behind the other; losses: nats per answer token; objectives: what the
     search minimised. Lists of plain numbers, so that JSON keeps them exactly; a loss that is not finite is None."""
 
     index: int

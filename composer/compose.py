@@ -60,7 +60,8 @@ def compose(
     measured = run.measure(weights, stored.adapter, list(holdout))
     return Composition(
         names=[a.name for a in adapters],
-        weights=run.whole(weights).tolist(),
+        weights=run.by_module(weights).tolist(),
+        layer_weights=run.by_group(weights),
         loss=loss,
         start_loss=run.start_loss,
         evaluations=len(search.losses),

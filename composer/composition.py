@@ -35,6 +35,9 @@ class Progress:
 class Composition:
     """The result. Lists over modules follow the order of the adapters given.
 
+    weights: of each module; where its groups of layers have weights of their own, their mean, and layer_weights has them all:
+    [n_modules][groups], the lowest layers first (else None).
+
     loss, start_loss, loss_after_compression: nats per answer token on the examples: of the chosen weights, of the bare
     base model, and of the adapter as it will be stored. probes: each module's own loss, None where it was not computed.
     objective: what was minimised; with another than "loss", the probes and the generations hold its values.
@@ -76,6 +79,7 @@ class Composition:
     objective: str = "loss"
     prompt: PromptFormat = field(default_factory=PromptFormat)
     prompts_tried: list[dict[str, Any]] = field(default_factory=list)
+    layer_weights: list[list[float]] | None = None
     timings: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from composer.arms import mean_interval
 from composer.evaluator import Evaluator
 from composer.prompts import EncodedRow
+from composer.search.parts import Parts
 from composer.settings import CONTRIBUTION_ROWS
 
 Array = NDArray[np.float64]
@@ -39,19 +40,24 @@ def contributions(
     names: Sequence[str],
     weights: Array,
     groups: Sequence[tuple[Array, Sequence[EncodedRow]]],
+    cut: Parts | None = None,
 ) -> list[Contribution]:
     """Of the modules with a weight, the largest weights first.
 
-    weights: [n_modules], those of the result. groups: weights [n_modules] and the rows on which they are measured: the
-    result's own with the held-out rows, or each fold's with those it left out; at most CONTRIBUTION_ROWS in all.
+    names: of the modules; cut: which part is whose (None: modules in one piece). weights: [n_parts], those of the result.
+    groups: weights [n_parts] and the rows on which they are measured: the result's own with the held-out rows, or each
+    fold's with those it left out; at most CONTRIBUTION_ROWS in all.
     """
-    order: list[int] = sorted(np.flatnonzero(weights).tolist(), key=lambda i: -abs(weights[i]))[:MOST_MODULES]
+    cut = cut or Parts.uncut(len(names))
+    means = cut.means(weights)
+    order: list[int] = sorted(np.flatnonzero(means).tolist(), key=lambda i: -abs(means[i]))[:MOST_MODULES]
     parts, left = [], CONTRIBUTION_ROWS
     for group, rows in groups:
         if not left:
             break
         without = np.repeat(group[None], len(order) + 1, axis=0)
-        without[np.arange(len(order)), order] = 0.0  # the last row stays whole
+        for row, module in enumerate(order):  # the last row stays whole
+            without[row, cut.of_module(module)] = 0.0
         parts.append(evaluator.losses(without, rows[:left]))
         left -= len(rows[:left])
     losses = np.concatenate(parts, axis=1)  # [modules + 1, rows]
@@ -61,6 +67,6 @@ def contributions(
     for index, gain in zip(order, gains, strict=True):
         low, high = mean_interval(gain)
         found.append(
-            Contribution(index, names[index], float(weights[index]), float(gain.mean()), low, high, len(gain))
+            Contribution(index, names[index], float(means[index]), float(gain.mean()), low, high, len(gain))
         )
     return found

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from composer.prompts import EncodedRow
 from composer.search import make_search
-from composer.search.base import alone
+from composer.search.parts import Parts
 from composer.settings import MOST_FOLDS, MOST_PAID, ComposeSettings
 
 Array = NDArray[np.float64]
@@ -39,15 +39,21 @@ def split(count: int) -> list[Fold]:
 
 
 def find_weights(
-    values: Values, rows: Sequence[EncodedRow], settings: ComposeSettings, optimizer: str, probes: Array
+    values: Values,
+    rows: Sequence[EncodedRow],
+    settings: ComposeSettings,
+    optimizer: str,
+    probes: Array,
+    parts: Parts | None = None,
 ) -> tuple[Array, int]:
-    """The weights that the search finds on the rows, [n_modules], and the evaluations that it had to pay.
+    """The weights that the search finds on the rows, [n_parts], and the evaluations that it had to pay.
 
-    values: candidates [population, n_modules] and rows -> their losses, [population]. probes: the loss of each module
-    alone on every one of the rows, [n_modules, rows]; asking for one of them costs nothing.
+    parts: None for modules in one piece. values: candidates [population, n_parts] and rows -> their losses, [population].
+    probes: the loss of each module alone on every one of the rows, [n_modules, rows]; asking for one of them costs nothing.
     """
     own = probes.mean(axis=1)
     count = len(own)
+    parts = parts or Parts.uncut(count)
     search = make_search(
         optimizer,
         count=count,
@@ -55,12 +61,13 @@ def find_weights(
         seed=settings.seed,
         bound=settings.bound,
         penalty=settings.penalty,
+        parts=parts,
     )
     paid = 0
     try:
         while len(candidates := search.ask()):
-            known = alone(candidates)
-            losses = own[candidates.argmax(axis=1)]
+            known = parts.alone(candidates)
+            losses = own[parts.means(candidates).argmax(axis=1)]
             if not known.all():
                 losses[~known] = values(candidates[~known], rows)
                 paid += int((~known).sum())
@@ -77,15 +84,16 @@ def fold_weights(
     optimizer: str,
     probes: Array,
     folds: Sequence[Fold],
+    parts: Parts | None = None,
 ) -> tuple[Array, int]:
-    """The weights found without each fold's left-out rows, [folds, n_modules], and the evaluations paid for them.
+    """The weights found without each fold's left-out rows, [folds, n_parts], and the evaluations paid for them.
 
     probes: [n_modules, len(rows)]. An evaluation of a part of the rows counts as that part, rounded up at the end.
     """
     found, paid = [], 0.0
     for fold in folds:
         weights, evaluations = find_weights(
-            values, [rows[i] for i in fold.train], settings, optimizer, probes[:, fold.train]
+            values, [rows[i] for i in fold.train], settings, optimizer, probes[:, fold.train], parts
         )
         found.append(weights)
         paid += evaluations * len(fold.train) / len(rows)

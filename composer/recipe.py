@@ -21,7 +21,8 @@ def make_recipe(
     template "auto" chose it.
 
     modules: one dict per module given to compose, with whatever identifies it to the caller (name, revision);
-    the adapters' names if None. Each gets its "weight" and, where it was probed, the "loss" it had alone.
+    the adapters' names if None. Each gets its "weight" and, where it was probed, the "loss" it had alone; where its groups of
+    layers have weights of their own, these are its "layer_weights", the lowest layers first, and "weight" is their mean.
     """
     named = modules or [{"name": name} for name in composition.names]
     return {
@@ -29,8 +30,14 @@ def make_recipe(
         "base_model": composition.base_model,
         "base_fingerprint": composition.base_fingerprint,
         "modules": [
-            {**module, "weight": weight, "loss": probe}
-            for module, weight, probe in zip(named, composition.weights, composition.probes, strict=True)
+            {**module, "weight": weight, "loss": probe, **({"layer_weights": layers} if layers else {})}
+            for module, weight, probe, layers in zip(
+                named,
+                composition.weights,
+                composition.probes,
+                composition.layer_weights or [[]] * len(named),
+                strict=True,
+            )
         ],
         "method": composition.method,
         "optimizer": composition.optimizer,

@@ -23,6 +23,7 @@ from composer.generate import RowResults
 from composer.methods import combine, compress, mixing_of
 from composer.prompts import EncodedRow
 from composer.rivals import Makings, Measured, Rival, measure_rivals
+from composer.search.parts import Parts
 from composer.settings import ComposeSettings
 from composer.stored import STORED
 from composer.tuning import LEARNING_RATE, find_stop, tune
@@ -33,7 +34,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the search came to: weights [n_modules], the adapter as it will be stored, each module's own loss [n_modules]."""
+    """What the search came to: weights [n_parts], the adapter as it will be stored, each module's own loss [n_modules]."""
 
     weights: Array
     adapter: Adapter
@@ -168,16 +169,16 @@ def _leave_out(
     settings: ComposeSettings,
     optimizer: str,
 ) -> tuple[list[Array], list[Array], int]:
-    """Each fold's weights and each module's own loss on what it searched on, both [n_modules]; evaluations paid.
+    """Each fold's weights, [n_parts], and each module's own loss on what it searched on, [n_modules]; evaluations paid.
 
     The probes are computed again per example: a search that was continued has only their means, and must end the same.
     """
-    count = len(makings.adapters)
+    parts = makings.parts
     evaluator = _mixed(makings, makings.adapters)
-    probes = evaluator.losses(np.eye(count), rows)
-    weights, paid = fold_weights(evaluator.mean_losses, rows, settings, optimizer, probes, folds)
+    probes = evaluator.losses(parts.spread(np.eye(parts.count)), rows)
+    weights, paid = fold_weights(evaluator.mean_losses, rows, settings, optimizer, probes, folds, parts)
     alone = [probes[:, fold.train].mean(axis=1) for fold in folds]
-    return list(weights), alone, paid + count
+    return list(weights), alone, paid + parts.count
 
 
 def _mixed(makings: Makings, adapters: Sequence[Adapter]) -> Evaluator:
@@ -194,14 +195,23 @@ def _compressed(makings: Makings, weights: Array, like: Adapter) -> Adapter:
 def _contributions(
     makings: Makings, weights: Array, groups: Sequence[tuple[Array, Sequence[EncodedRow]]]
 ) -> list[Contribution]:
-    used = np.flatnonzero(np.any([weights, *(w for w, _ in groups)], axis=0)).tolist()
     if not np.any(weights):
         return []
-    adapters = [makings.adapters[i] for i in used]
-    evaluator = _mixed(makings, adapters)
-    names = [adapter.name for adapter in adapters]
-    parts = contributions(evaluator, names, weights[used], [(w[used], rows) for w, rows in groups])
-    return [replace(part, module=used[part.module]) for part in parts]
+    cut = makings.parts
+    tried = cut.means(np.array([weights, *(w for w, _ in groups)]))
+    modules = np.flatnonzero(tried.any(axis=0)).tolist()
+    parts = [cut.of_module(module) for module in modules]
+    used = [index for own in parts for index in own]
+    names = [makings.adapters[own[0]].name for own in parts]
+    small = Parts.of([[cut.group[index] for index in own] for own in parts], cut.groups)
+    measured = contributions(
+        _mixed(makings, [makings.adapters[index] for index in used]),
+        names,
+        weights[used],
+        [(w[used], rows) for w, rows in groups],
+        small,
+    )
+    return [replace(part, module=modules[part.module]) for part in measured]
 
 
 def _arm(measured: Measured, examples: Sequence[Example]) -> Arm:

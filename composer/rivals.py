@@ -18,6 +18,7 @@ from composer.in_context import cut, with_shots
 from composer.methods import combine
 from composer.placebo import random_like
 from composer.prompts import EncodedRow
+from composer.search.parts import Parts
 from composer.settings import EXTRA_ROWS
 from composer.tuning import train_fresh
 
@@ -40,8 +41,8 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Makings:
-    """What rivals are made from. adapters: those searched over; compute: evaluations that the search took, those of the
-    selection included."""
+    """What rivals are made from. adapters: those searched over, [n_parts], cut as `cut` says (None: modules in one piece);
+    compute: evaluations that the search took, those of the selection included."""
 
     base: BaseModel
     adapters: Sequence[Adapter]
@@ -50,13 +51,18 @@ class Makings:
     seed: int
     full: bool
     pulse: Callable[[], None]
+    cut: Parts | None = None
+
+    @property
+    def parts(self) -> Parts:
+        return self.cut or Parts.uncut(len(self.adapters))
 
     def lineup(
         self, rows: Sequence[EncodedRow], alone: Array, weights: Array, composition: Adapter
     ) -> list[Rival]:
         """The arms that the rows (the examples, encoded) allow, in the order of a table.
 
-        alone: [n_modules], each module's own loss on the rows, not finite where it is not known; weights: [n_modules].
+        alone: [n_modules], each module's own loss on the rows, not finite where it is not known; weights: [n_parts].
         """
         named = self.named(alone, weights)
         adapters: dict[str, Adapter | None] = {"base": None, "composition": composition}
@@ -77,16 +83,17 @@ class Makings:
         ]
 
     def named(self, alone: Array, weights: Array) -> dict[str, tuple[str, list[float]]]:
-        """Label and weights [n_modules] of every arm, in the order of a table; zeros where weights say nothing of it."""
+        """Label and weights [n_parts] of every arm, in the order of a table; zeros where weights say nothing of it."""
         none = [0.0] * len(self.adapters)
         best = int(np.argmin(np.where(np.isfinite(alone), alone, np.inf)))
-        uniform = np.full(len(self.adapters), 1 / len(self.adapters))
+        parts = self.parts
+        uniform = np.full(len(self.adapters), 1 / parts.count)
         return {
             "base": ("Base model", none),
             "in_context": ("The examples in the prompt", none),
             "best_single": (
-                f"Best single module ({self.adapters[best].name})",
-                [float(i == best) for i in range(len(none))],
+                f"Best single module ({self.adapters[parts.of_module(best)[0]].name})",
+                [float(owner == best) for owner in parts.owner],
             ),
             "uniform": ("Uniform mean", uniform.tolist()),
             "placebo": ("Random modules (placebo)", none),

@@ -20,6 +20,10 @@ MOST_FOLDS = 5  # of leave-one-out
 MOST_PAID = 40  # evaluations of one fold beyond its probes: a longer search is cut there
 MOST_TUNE_STEPS = 500
 MOST_MODULES = 100
+MOST_GROUPS = 8
+# A weight for each third of a module's layers pays from about this budget on (benchmarks/results/layer_groups.md).
+GROUPS, GROUPED_BUDGET = 3, 100
+GROUPED_OPTIMIZERS = ("auto", "probe", "cma")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class ComposeSettings:
     (composer.scores). method "faithful" is the published code itself, so only with its optimizer and the loss.
     arms: what the result is compared with: "basic" is the base model, the best single module and the uniform mean; "full"
     adds in-context learning, random modules and a LoRA tuned on the examples. tune_steps: at most so many steps of gradient
-    tuning after the search, stopped early by cross-validation; 0: none.
+    tuning after the search, stopped early by cross-validation; 0: none. layer_groups: into how many groups by depth each
+    module is cut for the second half of the search, with a weight for each; 0: as the budget allows (see `groups`).
 
     Raises SettingsError for a value out of its range.
     """
@@ -48,6 +53,7 @@ class ComposeSettings:
     max_modules: int = 20
     arms: str = "full"
     tune_steps: int = 0
+    layer_groups: int = 0
     chat: bool = False
     system: str = ""
     objective: str = "loss"
@@ -64,12 +70,24 @@ class ComposeSettings:
         _whole("max_modules", self.max_modules, 1, MOST_MODULES)
         _one_of("arms", self.arms, ARMS)
         _whole("tune_steps", self.tune_steps, 0, MOST_TUNE_STEPS)
+        _whole("layer_groups", self.layer_groups, 0, MOST_GROUPS)
         _one_of("objective", self.objective, OBJECTIVES)
         if type(self.chat) is not bool:
             raise SettingsError(f"chat must be true or false, not {self.chat!r}", code="bad_chat")
         self.prompt.check()
         if problem := faithful_problem(self.method, self.optimizer, self.objective, self.tune_steps):
             raise SettingsError(problem, code="not_faithful")
+        if problem := layer_groups_problem(self.method, self.optimizer, self.layer_groups):
+            raise SettingsError(problem, code="bad_layer_groups")
+
+    @property
+    def groups(self) -> int:
+        """Groups of layers that get a weight of their own: as wished or, for 0, three where the search can use them."""
+        if self.layer_groups:
+            return self.layer_groups
+        if self.budget < GROUPED_BUDGET or layer_groups_problem(self.method, self.optimizer, GROUPS):
+            return 1
+        return GROUPS
 
     @property
     def prompt(self) -> PromptFormat:
@@ -88,6 +106,17 @@ def faithful_problem(method: str, optimizer: str, objective: str, tune_steps: in
         return f"the method faithful minimises the published loss, not {objective}"
     if tune_steps:
         return "the method faithful is not tuned afterwards: set the tuning to 0 steps"
+    return ""
+
+
+def layer_groups_problem(method: str, optimizer: str, layer_groups: int) -> str:
+    """Why weights per group of layers cannot be had with these; empty if they can, or are not asked for."""
+    if layer_groups <= 1:
+        return ""
+    if method not in ("auto", "deltas"):
+        return f"a weight per group of layers needs the method deltas, not {method}"
+    if optimizer not in GROUPED_OPTIMIZERS:
+        return f"a weight per group of layers needs the optimizer probe or cma, not {optimizer}"
     return ""
 
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from composer.adapters import Adapter
 from composer.alone import AdapterSource, Alone, loaded
-from composer.base_model import BaseModel
+from composer.base_model import BaseModel, adaptable_layers
 from composer.checkpoint import Generation, stored_losses
 from composer.composition import Progress, Stage
 from composer.errors import ComposerError, IncompatibleAdapters, SettingsError
 from composer.evaluator import Evaluator
 from composer.examples import Example, check_examples
+from composer.layer_groups import cut_by_depth
 from composer.methods import combine, mixing_of
 from composer.prompt_choice import choose_prompt
 from composer.prompts import AUTO_TEMPLATE, EncodedRow, encode_examples
@@ -25,7 +26,6 @@ from composer.report import Found, Report, report
 from composer.rivals import Makings
 from composer.scores import Objective, Scorer
 from composer.search import Search, make_search
-from composer.search.base import alone
 from composer.select import select_modules
 from composer.settings import ComposeSettings, faithful_problem
 from composer.stored import Stored, to_store
@@ -37,8 +37,9 @@ FINALISTS = 3
 class Run:
     """The state of one call of compose(); its methods are the stages, in their order.
 
-    select() decides which adapters take part; from then on `adapters`, `evaluator`, `probes` and all weights are of those
-    only, and whole() makes weights of all that were given.
+    select() decides which adapters take part, and cuts them by depth where each group of layers gets a weight of its own:
+    from then on `adapters` and `evaluator` are of these parts, and so are weights and candidates, [..., n_parts];
+    `probes` are of the chosen modules. whole() and by_module() make weights of all that were given.
     """
 
     def __init__(
@@ -100,7 +101,9 @@ class Run:
                 self.dropped_probes = np.array(selection.losses)
             self.selection_evaluations += selection.evaluations
             self.chosen = selection.kept
-        self.adapters = [loaded(self.given[i]) for i in self.chosen]
+        modules = [loaded(self.given[i]) for i in self.chosen]
+        layers = adaptable_layers(self.base.model)
+        self.adapters, self.parts = cut_by_depth(modules, layers, self.settings.groups)
         self.probes = self.dropped_probes[self.chosen]
         self.mixing = mixing_of(self.method)
         self.evaluator = Evaluator(self.base, self.adapters, method=self.mixing, pulse=self.pulse)
@@ -135,11 +138,12 @@ class Run:
         settings = self.settings
         search = make_search(
             self.optimizer,
-            count=len(self.adapters),
+            count=self.parts.count,
             budget=settings.budget,
             seed=settings.seed,
             bound=settings.bound,
             penalty=settings.penalty,
+            parts=self.parts,
         )
         try:
             while len(candidates := search.ask()):
@@ -165,8 +169,10 @@ class Run:
         """What to minimise of each candidate, [population]; what the selection has computed already is looked up."""
         if self.published:
             return self.published.losses(candidates)
-        module = candidates.argmax(axis=1)
-        known = alone(candidates) & ~np.isnan(self.probes[module]) & (self.selection_evaluations > 0)
+        module = self.parts.means(candidates).argmax(axis=1)
+        known = (
+            self.parts.alone(candidates) & ~np.isnan(self.probes[module]) & (self.selection_evaluations > 0)
+        )
         losses = np.where(known, self.probes[module], np.nan)
         if not known.all():
             losses[~known] = self.values(candidates[~known])
@@ -220,8 +226,8 @@ class Run:
         """The arms, what each module adds, the tuning if it is wanted, and the verdict."""
         self.stage = "evaluate"
         if np.isnan(self.probes).all():
-            self.probes = self.values(np.eye(len(self.adapters)))
-            self.selection_evaluations += len(self.adapters)
+            self.probes = self.values(self.parts.spread(np.eye(self.parts.count)))
+            self.selection_evaluations += self.parts.count
         makings = Makings(
             self.base,
             self.adapters,
@@ -230,6 +236,7 @@ class Run:
             seed=self.settings.seed,
             full=self.settings.arms == "full",
             pulse=self.pulse,
+            cut=self.parts,
         )
         measured = report(
             makings,
@@ -245,7 +252,7 @@ class Run:
         self.lap("evaluate")
         return replace(
             measured,
-            arms=[replace(a, weights=self.whole(np.array(a.weights)).tolist()) for a in measured.arms],
+            arms=[replace(a, weights=self.by_module(np.array(a.weights)).tolist()) for a in measured.arms],
             contributions=[replace(c, module=self.chosen[c.module]) for c in measured.contributions],
         )
 
@@ -265,10 +272,21 @@ class Run:
         return Evaluator(self.base, self.adapters, method=self.mixing, dtype=torch.float32, pulse=self.pulse)
 
     def whole(self, weights: Array) -> Array:
-        """Weights of the chosen modules, [..., n_chosen], as weights of all given, [..., n_modules]."""
+        """Weights of the parts, [..., n_parts], as weights of all given by group: [..., n_modules * groups]."""
+        whole = np.zeros((*weights.shape[:-1], len(self.given), self.parts.groups))
+        whole[..., self.chosen, :] = self.parts.by_group(weights)
+        return whole.reshape(*weights.shape[:-1], -1)
+
+    def by_module(self, weights: Array) -> Array:
+        """Weights of the parts, [..., n_parts], as one weight for each module given, their mean: [..., n_modules]."""
         whole = np.zeros((*weights.shape[:-1], len(self.given)))
-        whole[..., self.chosen] = weights
+        whole[..., self.chosen] = self.parts.means(weights)
         return whole
+
+    def by_group(self, weights: Array) -> list[list[float]] | None:
+        """Weights of the parts as a list [n_modules][groups]; None if nothing was cut."""
+        groups = self.parts.groups
+        return None if groups == 1 else self.whole(weights).reshape(-1, groups).tolist()
 
     def all_probes(self) -> Array:
         """The loss of each given module alone, [n_modules], NaN where it was not computed."""
@@ -279,8 +297,8 @@ class Run:
     def note(self, candidates: Array, losses: Array) -> None:
         """Remember the best loss, and what each module does alone."""
         if not self.published:  # a published loss is of what went before, too
-            single = alone(candidates)
-            self.probes[candidates[single].argmax(axis=1)] = losses[single]
+            single = self.parts.alone(candidates)
+            self.probes[self.parts.means(candidates[single]).argmax(axis=1)] = losses[single]
         for candidate, loss in zip(candidates, losses, strict=True):
             if np.isfinite(loss) and (self.best is None or loss < self.best[0]):
                 self.best = (float(loss), candidate)
@@ -296,7 +314,7 @@ class Run:
                 budget=self.settings.budget,
                 generation=generation,
                 best_loss=self.best[0] if self.best else None,
-                best_weights=self.whole(self.best[1]).tolist() if self.best else None,
+                best_weights=self.by_module(self.best[1]).tolist() if self.best else None,
                 message=message,
             )
         )

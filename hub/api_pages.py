@@ -184,7 +184,10 @@ def _field(rows: QuerySet[Any], column: str) -> Any:
     model: Any = rows.model
     *way, last = column.split("__")
     for name in way:
-        model = model._meta.get_field(name).related_model
+        relation = model._meta.get_field(name)
+        if not relation.concrete:
+            raise FieldDoesNotExist(f"{name} leads to many rows")
+        model = relation.related_model
     return model._meta.pk if last == "pk" else model._meta.get_field(last)
 
 

@@ -177,6 +177,7 @@ INSTALLED_APPS = [
     "hub.hfapi",
     "hub.jobs",
     "hub.exports",
+    "hub.community",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

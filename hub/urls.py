@@ -23,6 +23,7 @@ api_v1: list[URLPattern | URLResolver] = [
     path("", include("hub.registry.api_urls")),
     path("", include("hub.jobs.api_urls")),
     path("", include("hub.exports.api_urls")),
+    path("", include("hub.community.api_urls")),
     re_path(r"", api.not_found),
 ]
 
@@ -38,6 +39,7 @@ urlpatterns = [
     path("", include("hub.jobs.urls")),
     path("", include(site_urls)),
     path("", include("hub.exports.urls")),
+    path("", include("hub.community.urls")),
     path("", include(catchall_urls)),
 ]
 

@@ -28,7 +28,7 @@ APPS = {  # app -> apps of the hub it may import
     "registry": {"accounts"},
     "jobs": {"accounts", "registry"},
     "exports": {"accounts", "registry", "jobs"},
-    "hfapi": {"accounts", "registry"},
+    "hfapi": {"accounts", "registry", "community"},
     "community": {"accounts", "registry"},
 }
 # Imported inside a task's body only.

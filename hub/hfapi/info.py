@@ -48,7 +48,7 @@ def _body(repo: Repo, snapshot: Snapshot, *, blobs: bool) -> dict[str, Any]:
         "modelId": repo.repo_id,
         "sha": snapshot.commit,
         "disabled": False,
-        "likes": 0,
+        "likes": 0 if isinstance(repo, BaseRepo) else repo.module.likes,
         "trendingScore": 0,
         "usedStorage": sum(entry.size for entry in snapshot.entries),
         "siblings": [sibling(entry, blobs) for entry in snapshot.entries],

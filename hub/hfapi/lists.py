@@ -28,6 +28,7 @@ COLUMNS = {
     "dataset": "dataset",
     "license": "license",
     "downloads": "downloads",
+    "likes": "likes",
     "created_at": "created_at",
     "updated_at": "updated_at",
     "head": "head_id",
@@ -40,7 +41,7 @@ ORDER = {
     "lastmodified": "updated_at",
     "createdat": "created_at",
     "downloads": "downloads",
-    "likes": "downloads",
+    "likes": "likes",
     "trendingscore": "downloads",
 }
 UNITS = {"": 1, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
@@ -159,7 +160,7 @@ def _item(row: dict[str, Any], files: list[str], expand: list[str], full: bool) 
         "lastModified": date(row["updated_at"]),
         "downloads": row["downloads"],
         "downloadsAllTime": row["downloads"],
-        "likes": 0,
+        "likes": row["likes"],
         "trendingScore": 0,
         "tags": module_tags(row),
         "library_name": "peft",

@@ -41,7 +41,7 @@ repository: list[URLPattern] = [
     path("user-access-request/grant", gates.grant),
     path("user-access-request/<str:status>", gates.requests),
     path("likers", users.likers),
-    path("like", users.unlike),
+    path("like", users.like),
 ]
 api: list[URLPattern | URLResolver] = [
     path("repos/create", repositories.create),

@@ -5,13 +5,17 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 
 from hub.accounts import policy
-from hub.accounts.models import Membership, Namespace
+from hub.accounts.models import Membership, Namespace, User
+from hub.community import services
 from hub.hfapi.endpoint import endpoint
 from hub.hfapi.errors import HubError
-from hub.hfapi.formats import date
+from hub.hfapi.formats import date, number, page
 from hub.hfapi.identity import require_user
-from hub.hfapi.repos import find_repo
+from hub.hfapi.repos import ModuleRepo, find_repo
 from hub.registry.models import Module
+
+PAGE, MOST = 100, 1000
+FAR = 10_000_000  # people
 
 
 @endpoint("GET")
@@ -100,23 +104,51 @@ def overview(request: HttpRequest, kind: str, name: str) -> JsonResponse:
         "numUsers": 0,
         "orgs": [],
     }
-    return JsonResponse(body | dict.fromkeys(zero, 0))
+    liked = services.liked_modules(namespace.user, request.user).count() if namespace.user else 0
+    return JsonResponse(body | dict.fromkeys(zero, 0) | {"numLikes": liked})
 
 
 @endpoint("GET")
 def likers(request: HttpRequest, kind: str, owner: str, name: str) -> JsonResponse:
-    """Nothing can be liked on this hub so far."""
-    find_repo(request, kind, f"{owner}/{name}")
-    return JsonResponse([], safe=False)
+    repo = find_repo(request, kind, f"{owner}/{name}")
+    if not isinstance(repo, ModuleRepo):
+        return JsonResponse([], safe=False)
+    start, size = number(request, "cursor", 0, FAR), number(request, "limit", PAGE, MOST) or PAGE
+    people = [
+        _person(request, username)
+        for username in services.likers(repo.module).values_list("username", flat=True)[
+            start : start + size + 1
+        ]
+    ]
+    return page(request, people, start, size)
+
+
+def _person(request: HttpRequest, username: str) -> dict[str, Any]:
+    avatar = request.build_absolute_uri("/static/favicon.svg")
+    return {"user": username, "fullname": username, "type": "user", "isPro": False, "avatarUrl": avatar}
 
 
 @endpoint("GET")
 def likes(request: HttpRequest, name: str) -> JsonResponse:
-    return JsonResponse([], safe=False)
+    """What a person likes, as far as the asker may see it."""
+    person = User.objects.filter(username__iexact=name.replace("\0", ""), is_active=True).first()
+    if person is None:
+        raise HubError("unknown_user", f"There is nobody named {ascii(name)[1:-1][:96]}.", status=404)
+    rows = services.liked_modules(person, request.user).values_list(
+        "namespace__name", "name", "liked_by__created_at"
+    )
+    items = [
+        {"createdAt": date(moment), "repo": {"name": f"{owner}/{module}", "type": "model"}}
+        for owner, module, moment in rows[:MOST]
+    ]
+    return JsonResponse(items, safe=False)
 
 
-@endpoint("DELETE")
-def unlike(request: HttpRequest, kind: str, owner: str, name: str) -> JsonResponse:
-    require_user(request)
-    find_repo(request, kind, f"{owner}/{name}")
-    return JsonResponse({})
+@endpoint("POST", "DELETE")
+def like(request: HttpRequest, kind: str, owner: str, name: str) -> JsonResponse:
+    user = require_user(request)
+    repo = find_repo(request, kind, f"{owner}/{name}")
+    if not isinstance(repo, ModuleRepo):
+        raise HubError("forbidden", "Base models cannot be liked on this hub.", status=403)
+    change = services.unlike if request.method == "DELETE" else services.like
+    return JsonResponse({"likes": change(user=user, module=repo.module)})

@@ -22,6 +22,11 @@ COMPARE = {
     "full": "Everything: also in-context learning, random modules and a LoRA tuned on the examples",
     "basic": "The base model, the best single module and the uniform mean: faster",
 }
+LAYER_GROUPS = {
+    "0": "Automatic: one each; from 100 combinations on, three",
+    "1": "One each",
+    "3": "Three each: lower, middle and upper layers",
+}
 OPTIMIZERS = {
     "auto": "Automatic: probe",
     "probe": "Probe: try each module alone, then search around the best few",

@@ -22,7 +22,7 @@ from composer.examples import (
 from composer.prompts import AUTO_TEMPLATE, instruction_template
 from hub.accounts.models import User
 from hub.accounts.organisations import namespaces_to_publish_in
-from hub.jobs.choices import COMPARE, METHODS, OBJECTIVES, OPTIMIZERS, PROMPT_FORMATS
+from hub.jobs.choices import COMPARE, LAYER_GROUPS, METHODS, OBJECTIVES, OPTIMIZERS, PROMPT_FORMATS
 from hub.jobs.errors import JobRefused
 from hub.jobs.models import Job
 from hub.jobs.preflight import AUTO, ComposeRequest, check_request, sentence_of
@@ -30,7 +30,7 @@ from hub.jobs.services import request_hash
 from hub.registry.models import BaseModel
 
 EMPTY_ROWS = 5
-NUMBERS = ("budget", "seed", "penalty", "bound", "rank", "tune_steps")
+NUMBERS = ("budget", "seed", "penalty", "bound", "rank", "tune_steps", "layer_groups")
 VISIBILITY = (("public", "Public: everybody can find and use it"), ("private", "Private: only you"))
 CHOOSE = (("auto", "Choose for me"), ("picked", "I pick them"))
 # The request's field -> the form's field that shows what is wrong with it.
@@ -99,6 +99,15 @@ class ComposeForm(forms.Form):
         initial=0,
         required=False,
         help_text="At most so many steps of gradient tuning, kept only if they help on examples left out. 0: none.",
+    )
+    layer_groups = forms.TypedChoiceField(
+        label="Weights per module",
+        choices=list(LAYER_GROUPS.items()),
+        coerce=int,
+        empty_value=None,
+        initial="0",
+        required=False,
+        help_text="Three need the method deltas and the optimizer probe or CMA-ES.",
     )
     compare = forms.ChoiceField(
         label="Compare with", choices=list(COMPARE.items()), initial="full", required=False

@@ -92,6 +92,7 @@ class Job(models.Model):
     rank = models.PositiveIntegerField()
     compare = models.CharField(max_length=16, default="full")  # one of composer.settings.ARMS
     tune_steps = models.PositiveIntegerField(default=0)  # after the search, at most; 0: no tuning
+    layer_groups = models.PositiveSmallIntegerField(default=0)  # as in composer.settings
     namespace = models.ForeignKey("accounts.Namespace", on_delete=models.CASCADE, related_name="jobs")
     name = models.CharField(max_length=96, blank=True)
     private = models.BooleanField(default=False)
@@ -198,8 +199,8 @@ class JobModule(models.Model):
 class Generation(models.Model):
     """What one step of the search tried: the unit of checkpointing and of progress.
 
-    candidates: [population][n_modules] weights; losses, objectives: [population], None where not finite; best_*: the best so
-    far, this generation included.
+    candidates: [population][n_modules] weights, or [population][n_modules * groups of layers]; losses, objectives:
+    [population], None where not finite; best_*: the best so far, this generation included; best_weights: [n_modules].
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="generations")

@@ -13,10 +13,12 @@ from composer.settings import (
     ARMS,
     METHODS,
     MOST_BUDGET,
+    MOST_GROUPS,
     MOST_TUNE_STEPS,
     OBJECTIVES,
     OPTIMIZERS,
     faithful_problem,
+    layer_groups_problem,
 )
 from hub.accounts.models import Namespace, User
 from hub.accounts.names import name_error
@@ -35,6 +37,7 @@ PENALTY = (0.0, 10.0)
 RANK = (1, 128)
 SEED = (0, 2**32 - 1)
 TUNE_STEPS = (0, MOST_TUNE_STEPS)
+LAYER_GROUPS = (0, MOST_GROUPS)
 AUTO = "auto"
 
 
@@ -58,6 +61,7 @@ class ComposeRequest:
     rank: int = 16
     compare: str = "full"
     tune_steps: int = 0
+    layer_groups: int = 0
     prompt_template: str = AUTO_TEMPLATE
     prompt_format: str = "plain"
     system_prompt: str = ""
@@ -245,6 +249,8 @@ def _check_settings(request: ComposeRequest, note: Note) -> None:
         note("objective", "no_options", sentence)
     if problem := faithful_problem(request.method, request.optimizer, request.objective, request.tune_steps):
         note("method", "not_faithful", sentence_of(ValueError(problem)))
+    if problem := layer_groups_problem(request.method, request.optimizer, request.layer_groups):
+        note("layer_groups", "bad_layer_groups", sentence_of(ValueError(problem)))
     if request.compare not in ARMS:
         note(
             "compare",
@@ -258,6 +264,7 @@ def _check_settings(request: ComposeRequest, note: Note) -> None:
         ("penalty", request.penalty, PENALTY, "weight of the penalty"),
         ("rank", request.rank, RANK, "rank of the result"),
         ("tune_steps", request.tune_steps, TUNE_STEPS, "steps of tuning afterwards"),
+        ("layer_groups", request.layer_groups, LAYER_GROUPS, "weights per module"),
     )
     for field_name, value, (low, high), meaning in ranges:
         if not math.isfinite(value) or not low <= value <= high:

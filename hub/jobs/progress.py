@@ -1,21 +1,24 @@
 """What can be said about a job on its way: how far, how long still, how many before it, which weights lead."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from django.utils import timezone
 
+from composer.settings import ComposeSettings
 from hub.jobs.estimate import comparing
 from hub.jobs.models import Generation, Job, JobModule, Worker
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One module's part in a composition. share: |weight| of the largest |weight|, 0-1."""
+    """One module's part in a composition. share: |weight| of the largest |weight|, 0-1; layers: the weights of its groups of
+    layers, the lowest first, where they have their own."""
 
     module: JobModule
     weight: float
     share: float
+    layers: list[float] = field(default_factory=list)
 
 
 class JobProgress:
@@ -71,7 +74,24 @@ class JobProgress:
         largest = max((abs(w) for w in self.weights), default=0.0) or 1.0
         pairs = [(m, w) for m, w in zip(self.modules, self.weights, strict=True) if abs(w) > 1e-6]
         pairs.sort(key=lambda pair: -abs(pair[1]))
-        return [Share(module, weight, abs(weight) / largest) for module, weight in pairs]
+        return [
+            Share(module, weight, abs(weight) / largest, self.layer_weights.get(module.position, []))
+            for module, weight in pairs
+        ]
+
+    @cached_property
+    def layer_weights(self) -> dict[int, list[float]]:
+        """By position, the final weights of each module's groups of layers; empty where a module has one weight."""
+        rows = (self.job.result or {}).get("recipe", {}).get("modules", [])
+        return {i: row["layer_weights"] for i, row in enumerate(rows) if row.get("layer_weights")}
+
+    @property
+    def groups(self) -> int:
+        """Weights that each module gets in the end, as the settings say."""
+        job = self.job
+        return ComposeSettings(
+            method=job.method, optimizer=job.optimizer, budget=job.budget, layer_groups=job.layer_groups
+        ).groups
 
     @property
     def without_weight(self) -> int:

@@ -22,6 +22,7 @@ def request_of(job: Job) -> ComposeRequest:
         rank=job.rank,
         compare=job.compare,
         tune_steps=job.tune_steps,
+        layer_groups=job.layer_groups,
         prompt_template=job.prompt_template,
         prompt_format=job.prompt_format,
         system_prompt=job.system_prompt,

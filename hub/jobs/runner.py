@@ -180,6 +180,7 @@ def _settings(job: Job) -> ComposeSettings:
         objective=job.objective,
         arms=job.compare,
         tune_steps=job.tune_steps,
+        layer_groups=job.layer_groups,
     )
 
 

@@ -13,6 +13,7 @@ from hub.jobs.preflight import (
     AUTO,
     BOUND,
     BUDGET,
+    LAYER_GROUPS,
     MAX_EXAMPLES,
     MAX_HOLDOUT,
     MAX_MODULES,
@@ -96,6 +97,11 @@ class JobRequestSerializer(serializers.Serializer[Any]):
         help_text=f"Steps of gradient tuning after the search, {TUNE_STEPS[0]} to {TUNE_STEPS[1]} at most; stopped early, "
         "and kept only if examples left out are answered better.",
     )
+    layer_groups = serializers.IntegerField(
+        default=0,
+        help_text=f"Weights per module, {LAYER_GROUPS[0]} to {LAYER_GROUPS[1]}: one for each of so many groups of its "
+        "layers in the second half of the search. 0: three where the budget allows, else one.",
+    )
     prompt_template = serializers.CharField(
         default=AUTO_TEMPLATE,
         trim_whitespace=False,
@@ -135,6 +141,10 @@ class WeightSerializer(serializers.Serializer[Any]):
     module = serializers.CharField()
     revision = serializers.CharField()
     weight = serializers.FloatField(allow_null=True)
+    layer_weights = serializers.ListField(
+        child=serializers.FloatField(),
+        help_text="Of its groups of layers, the lowest first, where they have weights of their own; weight is their mean.",
+    )
     alone_loss = serializers.FloatField(allow_null=True, help_text="Few-shot loss of this module alone.")
 
 
@@ -237,6 +247,7 @@ class JobDetailSerializer(JobSerializer):
     rank = serializers.IntegerField()
     compare = serializers.CharField()
     tune_steps = serializers.IntegerField()
+    layer_groups = serializers.IntegerField()
     prompt_template = serializers.CharField()
     prompt_format = serializers.CharField()
     system_prompt = serializers.CharField()
@@ -283,6 +294,7 @@ class JobDetailSerializer(JobSerializer):
                 "module": m.revision.module.full_name,
                 "revision": m.revision.commit,
                 "weight": w,
+                "layer_weights": self.state.layer_weights.get(m.position, []),
                 "alone_loss": finite(m.probe_loss),
             }
             for m, w in zip(self.state.modules, weights, strict=False)
@@ -302,7 +314,8 @@ class JobDetailSerializer(JobSerializer):
 
 
 class CandidateSerializer(serializers.Serializer[Any]):
-    """One combination that was tried. weights: in the order of the job's `weights`."""
+    """One combination that was tried. weights: in the order of the job's `weights`; if each module has several, for groups of
+    its layers, they stand together, the lowest layers first."""
 
     generation = serializers.IntegerField()
     weights = serializers.ListField(child=serializers.FloatField(allow_null=True))

@@ -62,6 +62,7 @@ def submit_job(*, owner: User, request: ComposeRequest, idempotency_key: str | N
                 rank=request.rank,
                 compare=request.compare,
                 tune_steps=request.tune_steps,
+                layer_groups=request.layer_groups,
                 namespace=checked.namespace,
                 name=request.name,
                 private=request.private,

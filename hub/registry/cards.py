@@ -19,6 +19,7 @@ COLUMNS = {
     "is_private": "is_private",
     "gate": "gate",
     "downloads": "downloads",
+    "likes": "likes",
     "created_at": "created_at",
     "head": "head_id",
     "peft_type": "head__peft_type",
@@ -42,6 +43,7 @@ class Card:
     is_private: bool
     gate: str
     downloads: int
+    likes: int
     created_at: datetime
     head: int
     peft_type: str

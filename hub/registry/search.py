@@ -18,8 +18,19 @@ MAX_WORDS = 8
 MAX_ALIKE = 1000  # modules found by typos
 TYPO_SIMILARITY = 0.42  # of a word and its best match in name, summary, task or tags; 1 is equal
 FACET_VALUES = 12  # shown of each facet
-SORTS = {"relevance": "Best match", "newest": "Newest", "downloads": "Most downloaded", "name": "Name"}
-ORDER = {"newest": ("-created_at", "-pk"), "downloads": ("-downloads", "-pk"), "name": ("name", "pk")}
+SORTS = {
+    "relevance": "Best match",
+    "newest": "Newest",
+    "downloads": "Most downloaded",
+    "likes": "Most liked",
+    "name": "Name",
+}
+ORDER = {
+    "newest": ("-created_at", "-pk"),
+    "downloads": ("-downloads", "-pk"),
+    "likes": ("-likes", "-downloads", "-pk"),
+    "name": ("name", "pk"),
+}
 # facet -> (heading, column)
 FACETS = {
     "base_model": ("Base model", "base_model_label"),

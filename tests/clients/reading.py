@@ -235,9 +235,14 @@ def who_am_i():
 @check
 def users_and_likes():
     assert api.get_user_overview("alice").username == "alice"
-    assert list(api.list_repo_likers(REPO)) == []
+    liked = api.list_liked_repos("bob")
+    assert (liked.total, list(liked.models)) == (1, [REPO])
+    assert [person.username for person in api.list_repo_likers(REPO)] == ["bob"]
+    assert api.model_info(REPO).likes == 1
+    assert [m.id for m in api.list_models(sort="likes", limit=1)] == [REPO]
     assert api.list_liked_repos("alice").total == 0
-    api.unlike(REPO)
+    raises(HfHubHTTPError, api.unlike, REPO)  # by a token that only reads
+    assert api.model_info(REPO).likes == 1
     raises(HfHubHTTPError, api.get_user_overview, "nobody-here")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.community.services import like
 from hub.registry.models import BaseModel, Module
 from hub.registry.services import ModuleMetadata, create_draft, create_ref, publish_revision
 from tests.clients.environments import VERSIONS
@@ -18,7 +19,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 
 
 @pytest.fixture
-def contents(server: Any, alice: Any, tmp_path: Path) -> dict[str, str]:
+def contents(server: Any, alice: Any, bob: Any, tmp_path: Path) -> dict[str, str]:
     """What reading.py reads; its environment."""
     folder = write_adapter(tmp_path / "adapter")
     (folder / "README.md").write_text(CARD)
@@ -41,6 +42,7 @@ def contents(server: Any, alice: Any, tmp_path: Path) -> dict[str, str]:
     second = publish("opposites", create=False, message="A better card")
     publish("second")
     publish("secret", private=True)
+    like(user=bob, module=first.module)
     create_draft(user=alice, namespace=alice.namespace, name="draft")
     base = save_llama(tmp_path / "base")
     BaseModel.objects.create(

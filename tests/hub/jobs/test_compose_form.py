@@ -7,7 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from composer.prompts import FORMATS
-from composer.settings import ARMS, METHODS, OBJECTIVES, OPTIMIZERS
+from composer.settings import ARMS, GROUPS, METHODS, OBJECTIVES, OPTIMIZERS
 from hub.jobs import choices
 from hub.jobs.models import Job
 from tests import tiny
@@ -32,6 +32,18 @@ def test_every_choice_of_the_composer_is_offered() -> None:
     assert tuple(choices.OBJECTIVES) == OBJECTIVES
     assert tuple(choices.PROMPT_FORMATS) == FORMATS
     assert set(choices.COMPARE) == set(ARMS)
+    assert set(choices.LAYER_GROUPS) == {"0", "1", str(GROUPS)}
+
+
+def test_weights_per_module_are_kept_and_sent(alice_client: Any, fields: Any) -> None:
+    assert alice_client.post(URL, fields | {"layer_groups": "3"}).status_code == 302
+    job = Job.objects.get()
+    assert job.layer_groups == 3
+    again = alice_client.get(f"{URL}?job={job.pk}").content.decode()
+    assert '<option value="3" selected>Three each' in again
+    refused = alice_client.post(URL, fields | {"layer_groups": "3", "method": "factors", "key": "other"})
+    assert "needs the method deltas, not factors" in refused.content.decode()
+    assert Job.objects.count() == 1
 
 
 def test_shows_the_form(alice_client: Any, modules: list[str]) -> None:

@@ -235,3 +235,22 @@ def test_a_name_taken_meanwhile_gets_a_number(
     publish(alice, "mix", tiny_modules[0])
     run(job)
     assert job.output.module.name == f"mix-{job.pk}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_groups_of_layers_have_their_own_weights_on_the_page_and_in_the_recipe(
+    submit: Callable[..., Job], alice_client: Any, alice_api: Any
+) -> None:
+    job = run(submit(holdout=HOLDOUT, budget=24, layer_groups=2, compare="basic"))
+    assert (job.status, job.error) == ("succeeded", "")
+    rows = job.result["recipe"]["modules"]
+    assert all(len(row["layer_weights"]) == 2 for row in rows)
+    assert any(row["layer_weights"][0] != row["layer_weights"][1] for row in rows)
+    for row, recipe in zip(job.modules.order_by("position"), rows, strict=True):
+        assert row.weight == pytest.approx(sum(recipe["layer_weights"]) / 2)
+    said = alice_api.get(f"/api/v1/jobs/{job.pk}/").json()
+    assert [w["layer_weights"] for w in said["weights"]] == [row["layer_weights"] for row in rows]
+    tried = alice_api.get(f"/api/v1/jobs/{job.pk}/candidates/").json()["results"]
+    assert {len(row["weights"]) for row in tried} == {2 * len(rows)}
+    page = alice_client.get(job.get_absolute_url()).content.decode()
+    assert "weights of its lower to upper layers" in page
