@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions, permissions, status
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.pagination import PageNumberPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -109,17 +109,11 @@ class SafeJSONParser(JSONParser):
         return parsed
 
 
-class PagePagination(PageNumberPagination):
-    """`?page=2&page_size=50`: count, next, previous, results."""
-
-    page_size = 30
-    max_page_size = 100
-    page_size_query_param = "page_size"
-
-
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """The answer to an exception raised in an API view; None for our own faults, which become a plain 500."""
     from rest_framework.views import exception_handler as rest_exception_handler
+
+    from hub.api_rates import count_refused
 
     if isinstance(error, RequestDataTooBig):
         error = ApiError("too_large", "The request is too large.", 413)
@@ -127,6 +121,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    error = count_refused(error, context)
     response = rest_exception_handler(error, context)
     if response is None or not isinstance(error, exceptions.APIException):
         return response
@@ -161,6 +156,7 @@ def _fields(detail: Any, name: str = "non_field_errors") -> dict[str, list[str]]
     return found
 
 
+@csrf_exempt  # or a program's POST would be answered with a page about forms
 def not_found(request: HttpRequest) -> JsonResponse:
     """404 below /api/ for an address that does not exist."""
     body = {"code": "not_found", "detail": f"There is nothing at {request.path}."}

@@ -11,6 +11,7 @@ HUB_WEB_THREADS    8         requests that are answered at the same time
 HUB_LOG_LEVEL      INFO
 HUB_UPLOAD_LIMIT   500       largest upload in MB
 HUB_HF_REQUESTS    3000      requests in five minutes by one client of the Hugging Face protocol
+HUB_API_REQUESTS   3000      requests in five minutes by one user, or one address without a token, of the REST API
 HUB_LFS_PART       64        MB in one part of a multipart upload
 HUB_QUOTA_GB       50        what the modules of one user or organisation may take, unless the admin says otherwise
 HUB_QUOTA_MODULES  1000      how many modules one user or organisation may have, likewise
@@ -154,6 +155,7 @@ JOB_SECONDS = env_int("HUB_JOB_SECONDS", 3600, 60, 86_400)
 HUB_HTTPS = env_bool("HUB_HTTPS", False)
 HUB_UPLOAD_LIMIT = env_int("HUB_UPLOAD_LIMIT", 500, 1, 100_000) * 1_000_000  # bytes
 HF_REQUESTS = env_int("HUB_HF_REQUESTS", 3000, 10, 10_000_000)
+API_REQUESTS = env_int("HUB_API_REQUESTS", 3000, 10, 10_000_000)
 LFS_PART = env_int("HUB_LFS_PART", 64, 1, 5000) * 1_000_000  # bytes
 HUB_QUOTA_BYTES = env_int("HUB_QUOTA_GB", 50, 1, 1_000_000) * 1_000_000_000
 HUB_QUOTA_MODULES = env_int("HUB_QUOTA_MODULES", 1000, 1, 10_000_000)
@@ -192,6 +194,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "hub.middleware.security_headers",
     "hub.middleware.body_limit",
+    "hub.api_rates.rate_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -291,8 +294,9 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.MultiPartParser",
         "rest_framework.parsers.FormParser",
     ],
-    "DEFAULT_PAGINATION_CLASS": "hub.api.PagePagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "hub.api_pages.Pages",
+    "DEFAULT_THROTTLE_CLASSES": ["hub.api_rates.Throttle"],
+    "DEFAULT_SCHEMA_CLASS": "hub.api_schema.HubSchema",
     "EXCEPTION_HANDLER": "hub.api.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -304,6 +308,20 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "hub.api_schema.complete",
+    ],
+    "ENUM_NAME_OVERRIDES": {  # fields called alike, of different choices
+        name: [(value, value) for value in values.split()]
+        for name, values in {
+            "JobStatus": "queued running succeeded failed cancelled",
+            "AccessStatus": "pending granted denied revoked",
+            "AccessDecision": "granted denied revoked",
+            "ExportStatus": "waiting running ready failed",
+        }.items()
+    },
 }
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "").strip()

@@ -22,6 +22,7 @@ api_v1: list[URLPattern | URLResolver] = [
     path("", include("hub.accounts.api_urls")),
     path("", include("hub.registry.api_urls")),
     path("", include("hub.jobs.api_urls")),
+    path("", include("hub.exports.api_urls")),
     path("", include("hub.community.api_urls")),
     re_path(r"", api.not_found),
 ]

@@ -1,8 +1,10 @@
 from django.urls import URLPattern, path
 
-from hub.accounts.api import log, organisations, tokens
+from hub.accounts.api import log, organisations, people, tokens
 
 urlpatterns: list[URLPattern] = [
+    path("me/", people.MeView.as_view(), name="api-me"),
+    path("users/<str:username>/", people.PersonView.as_view(), name="api-user"),
     path("tokens/", tokens.TokenListView.as_view(), name="api-tokens"),
     path("tokens/<int:token_id>/", tokens.TokenView.as_view(), name="api-token"),
     path("organisations/", organisations.OrganisationListView.as_view(), name="api-organisations"),
@@ -12,6 +14,11 @@ urlpatterns: list[URLPattern] = [
         "organisations/<str:name>/members/<str:username>/",
         organisations.MemberView.as_view(),
         name="api-member",
+    ),
+    path(
+        "organisations/<str:name>/invitations/",
+        organisations.InvitedListView.as_view(),
+        name="api-organisation-invitations",
     ),
     path("log/", log.LogView.as_view(), name="api-log"),
     path("organisations/<str:name>/log/", log.OrganisationLogView.as_view(), name="api-organisation-log"),

@@ -207,3 +207,21 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.subject}"
+
+
+class IdempotencyKey(models.Model):
+    """A request of the REST API that was sent with a key of its sender's, and its answer. Kept for a day."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="idempotency_keys")
+    key = models.CharField(max_length=200)
+    request_hash = models.CharField(max_length=64)  # sha256, hex
+    status = models.PositiveSmallIntegerField(default=0)
+    body = models.JSONField(null=True)  # None too where the answer holds a secret
+    location = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.user_id}"

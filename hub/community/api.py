@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.accounts.models import User
-from hub.api import PagePagination
+from hub.api_pages import Pages
 from hub.community import services
 from hub.registry.api.serializers import ErrorSerializer
 from hub.registry.api.views import RegistryView, user_of
@@ -53,21 +53,25 @@ class LikeView(RegistryView):
 
 
 class LikersView(RegistryView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="likers_list", responses={200: LikerSerializer(many=True), **ERRORS})
     def get(self, request: Request, owner: str, name: str) -> Response:
         """Who likes a module, the latest first."""
         rows = services.likers(find_module(f"{owner}/{name}", request.user))
-        pages = PagePagination()
+        pages = Pages()
         page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response(LikerSerializer(page, many=True).data)
 
 
 class LikedView(RegistryView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="user_likes_list", responses={200: LikedSerializer(many=True), **ERRORS})
     def get(self, request: Request, name: str) -> Response:
         """The modules that a person likes, as far as you may see them, the latest first."""
         person = get_object_or_404(User, username__iexact=name.replace("\0", ""), is_active=True)
         rows = services.liked_modules(person, request.user).select_related("namespace")
-        pages = PagePagination()
+        pages = Pages()
         page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response(LikedSerializer(page, many=True).data)

@@ -20,10 +20,11 @@ _windows: dict[str, tuple[int, int]] = {}  # who -> (number of the window, reque
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The present window of one asker. left: requests after this one; seconds: until the next window."""
+    """The present window of one asker. left: requests after this one; seconds: until the next window; most: in a window."""
 
     left: int
     seconds: int
+    most: int
 
     def check(self) -> None:
         """Raises HubError too_many_requests (429)."""
@@ -33,13 +34,14 @@ class Window:
             )
 
     def headers(self, *, exceeded: bool) -> dict[str, str]:
-        policy = f'"fixed window";"api";q={settings.HF_REQUESTS};w={SECONDS}'
+        policy = f'"fixed window";"api";q={self.most};w={SECONDS}'
         found = {"RateLimit": f'"api";r={max(self.left, 0)};t={self.seconds}', "RateLimit-Policy": policy}
         return found | ({"Retry-After": str(self.seconds)} if exceeded else {})
 
 
-def count(who: str) -> Window:
-    """One more request of this asker."""
+def count(who: str, most: int | None = None) -> Window:
+    """One more request of this asker, who has `most` in a window: HF_REQUESTS unless told."""
+    most = settings.HF_REQUESTS if most is None else most
     now = time.time()
     number = int(now // SECONDS)
     with _lock:
@@ -49,4 +51,4 @@ def count(who: str) -> Window:
         last, used = _windows.get(who, (number, 0))
         used = used + 1 if last == number else 1
         _windows[who] = (number, used)
-    return Window(settings.HF_REQUESTS - used, SECONDS - int(now % SECONDS))
+    return Window(most - used, SECONDS - int(now % SECONDS), most)

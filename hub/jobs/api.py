@@ -4,28 +4,28 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hub.accounts.models import User
-from hub.api import ApiError, PagePagination, SignedIn
+from hub.api import ApiError, MayAsk, SignedIn
+from hub.api_idempotency import key_of
+from hub.api_pages import Pages
+from hub.api_schema import KEY
 from hub.jobs import services
 from hub.jobs.errors import JobRefused
+from hub.jobs.estimate import seconds_for
 from hub.jobs.models import Job
+from hub.jobs.preflight import ComposeRequest, check_request
+from hub.jobs.repeat import request_of
 from hub.jobs.serializers import (
     CandidateSerializer,
     JobDetailSerializer,
     JobRequestSerializer,
     JobSerializer,
     finite,
-)
-
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="Up to 200 characters of your choice. A second request with the same key gives the first one's job.",
 )
 
 
@@ -37,9 +37,17 @@ def _find(request: Request, job_id: int) -> Job:
 
 
 class JobsView(APIView):
+    pagination_class = Pages
     permission_classes = [SignedIn]
 
-    @extend_schema(operation_id="jobs_list", responses=JobSerializer(many=True))
+    @extend_schema(
+        operation_id="jobs_list",
+        parameters=[
+            OpenApiParameter("status", str, enum=Job.Status.values, description="Only jobs in this state."),
+            OpenApiParameter("base_model", str, description="Only jobs on the base model with this id."),
+        ],
+        responses=JobSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         """My jobs, the newest first."""
         mine = Job.objects.visible_to(request.user).select_related(
@@ -47,13 +55,15 @@ class JobsView(APIView):
         )
         if status := request.query_params.get("status"):
             mine = mine.filter(status=status) if status in Job.Status.values else mine.none()
-        pages = PagePagination()
+        if base_model := request.query_params.get("base_model", "").replace("\0", ""):
+            mine = mine.filter(base_model__model_id=base_model)
+        pages = Pages()
         page = pages.paginate_queryset(mine, request, view=self)
         return pages.get_paginated_response(JobSerializer(page, many=True).data)
 
     @extend_schema(
         operation_id="jobs_create",
-        parameters=[IDEMPOTENCY_KEY],
+        parameters=[KEY],
         request=JobRequestSerializer,
         responses={201: JobDetailSerializer, 200: JobDetailSerializer},
     )
@@ -61,16 +71,17 @@ class JobsView(APIView):
         """Compose. Everything wrong with the request is named before anything is stored."""
         serializer = JobRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        key = _idempotency_key(request)
-        assert isinstance(request.user, User)  # by SignedIn
-        try:
-            submitted = services.submit_job(
-                owner=request.user, request=serializer.to_request(), idempotency_key=key
-            )
-        except JobRefused as error:
-            raise ApiError(error.code, str(error), error.status, error.fields) from error
-        status = 201 if submitted.created else 200
-        return Response(JobDetailSerializer(_find(request, submitted.job.pk)).data, status=status)
+        return _submit(request, serializer.to_request())
+
+
+def _submit(request: Request, wanted: ComposeRequest) -> Response:
+    assert isinstance(request.user, User)  # by SignedIn
+    try:
+        submitted = services.submit_job(owner=request.user, request=wanted, idempotency_key=key_of(request))
+    except JobRefused as error:
+        raise ApiError(error.code, str(error), error.status, error.fields) from error
+    status = 201 if submitted.created else 200
+    return Response(JobDetailSerializer(_find(request, submitted.job.pk)).data, status=status)
 
 
 class JobView(APIView):
@@ -82,7 +93,45 @@ class JobView(APIView):
         return Response(JobDetailSerializer(_find(request, job_id)).data)
 
 
+class CheckSerializer(serializers.Serializer[Any]):
+    seconds = serializers.FloatField(allow_null=True, help_text="How long it may run; null if not known.")
+    waiting = serializers.IntegerField(help_text="Unfinished jobs on this hub.")
+
+
+class CheckView(APIView):
+    permission_classes = [MayAsk]
+
+    @extend_schema(operation_id="jobs_check", request=JobRequestSerializer, responses=CheckSerializer)
+    def post(self, request: Request) -> Response:
+        """Whether a request would be accepted, and how long it may take. Stores nothing."""
+        serializer = JobRequestSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        wanted = serializer.to_request()
+        assert isinstance(request.user, User)  # by MayAsk
+        try:
+            check_request(request.user, wanted)
+        except JobRefused as error:
+            raise ApiError(error.code, str(error), error.status, error.fields) from error
+        waiting = Job.objects.unfinished().count()
+        return Response(CheckSerializer({"seconds": seconds_for(wanted), "waiting": waiting}).data)
+
+
+class RerunView(APIView):
+    permission_classes = [SignedIn]
+
+    @extend_schema(
+        operation_id="jobs_rerun",
+        request=None,
+        parameters=[KEY],
+        responses={201: JobDetailSerializer, 200: JobDetailSerializer},
+    )
+    def post(self, request: Request, job_id: int) -> Response:
+        """Once more, with the same revisions, rows, settings and seed: a new job, and a new module."""
+        return _submit(request, request_of(_find(request, job_id)))
+
+
 class CandidatesView(APIView):
+    pagination_class = Pages
     permission_classes = [SignedIn]
 
     @extend_schema(operation_id="jobs_candidates", responses=CandidateSerializer(many=True))
@@ -101,7 +150,7 @@ class CandidatesView(APIView):
                 generation.candidates, generation.losses, generation.objectives, strict=True
             )
         ]
-        pages = PagePagination()
+        pages = Pages()
         page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response(page)
 
@@ -116,10 +165,3 @@ class CancelView(APIView):
         if job.is_finished and job.status != Job.Status.CANCELLED:
             raise ApiError("already_finished", f"Job {job.pk} has already {job.status}.", 409)
         return Response(JobDetailSerializer(_find(request, job_id)).data)
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("Idempotency-Key", "").strip()
-    if len(key) > 200 or not key.isprintable():
-        raise ApiError("bad_idempotency_key", "The Idempotency-Key has at most 200 printable characters.")
-    return key or None

@@ -21,6 +21,7 @@ from composer.examples import (
 )
 from composer.prompts import AUTO_TEMPLATE, instruction_template
 from hub.accounts.models import User
+from hub.accounts.organisations import namespaces_to_publish_in
 from hub.jobs.choices import COMPARE, LAYER_GROUPS, METHODS, OBJECTIVES, OPTIMIZERS, PROMPT_FORMATS
 from hub.jobs.errors import JobRefused
 from hub.jobs.models import Job
@@ -119,6 +120,7 @@ class ComposeForm(forms.Form):
         help_text="Instead of an instruction: text with {input} once and {output} at its end. Without either, the modules' "
         "own templates are tried on the examples, too, and the best is used.",
     )
+    namespace = forms.CharField(label="Owner", required=False, max_length=96, widget=forms.Select)
     name = forms.CharField(
         label="Name",
         required=False,
@@ -141,6 +143,10 @@ class ComposeForm(forms.Form):
         self._kept: dict[str, str] = {}  # files, which a browser does not send again, as text
         for name in ("budget", "seed", "rank", "tune_steps"):
             self.fields[name].widget.attrs["inputmode"] = "numeric"
+        self.fields["namespace"].widget.choices = [
+            ("" if place == user.namespace else place.name, place.name)
+            for place in namespaces_to_publish_in(user)
+        ]
         self.fields["penalty"].widget.attrs["step"] = self.fields["bound"].widget.attrs["step"] = "any"
 
     def _list(self, name: str) -> list[str]:
@@ -214,6 +220,7 @@ class ComposeForm(forms.Form):
             or (instruction_template(instruction) if instruction.strip() else AUTO_TEMPLATE),
             prompt_format=data["prompt_format"] or "plain",
             system_prompt=data["system_prompt"].replace("\r\n", "\n"),
+            namespace=data["namespace"],
             name=data["name"],
             private=data["visibility"] == "private",
             compare=data["compare"] or "full",
@@ -305,6 +312,7 @@ def initial_from_job(job: Job, *, use: str = "") -> dict[str, Any]:
         "choose": "auto" if job.auto_select else "picked",
         "modules": [] if job.auto_select else modules,
         "visibility": "private" if job.private else "public",
+        "namespace": job.namespace.name if job.namespace.is_organisation else "",
         **{n: getattr(job, n) for n in ("objective", "prompt_format", "system_prompt")},
         **{n: getattr(job, n) for n in ("method", "optimizer", "compare", *NUMBERS)},
     } | changes

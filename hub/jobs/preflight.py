@@ -43,7 +43,10 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class ComposeRequest:
-    """What a person or a program asks for, not yet believed. modules: full names with an optional @revision, or AUTO."""
+    """What a person or a program asks for, not yet believed. modules: full names with an optional @revision, or AUTO.
+
+    namespace: the new module's owner, an organisation or the user; the user if empty.
+    """
 
     base_model: str
     modules: Sequence[str] | str
@@ -63,6 +66,7 @@ class ComposeRequest:
     prompt_format: str = "plain"
     system_prompt: str = ""
     objective: str = "loss"
+    namespace: str = ""
     name: str = ""
     private: bool = False
 
@@ -90,10 +94,11 @@ def check_request(user: User, request: ComposeRequest) -> Checked:
     _check_prompt(request, base_model, note)
     revisions = _find_modules(user, request.modules, base_model, note)
     _check_settings(request, note)
-    _check_name(user, request.name, note)
+    namespace = _find_namespace(user, request.namespace, note)
+    _check_name(namespace, request.name, note)
     if problems or base_model is None:
         raise JobRefused(problems)
-    return Checked(base_model=base_model, namespace=user.namespace, revisions=revisions)
+    return Checked(base_model=base_model, namespace=namespace, revisions=revisions)
 
 
 def sentence_of(error: Exception) -> str:
@@ -268,12 +273,23 @@ def _check_settings(request: ComposeRequest, note: Note) -> None:
             note(field_name, f"{field_name}_out_of_range", sentence)
 
 
-def _check_name(user: User, name: str, note: Note) -> None:
+def _find_namespace(user: User, name: str, note: Note) -> Namespace:
+    """Where the new module goes; the user's own, with a note, if they may not publish there."""
+    if not name:
+        return user.namespace
+    found = None if "\x00" in name else Namespace.objects.filter(name__iexact=name, deleted_at=None).first()
+    if found is None or not found.can_write(user):
+        note("namespace", "forbidden", f"You may not publish as {_quote(name)}.")
+        return user.namespace
+    return found
+
+
+def _check_name(namespace: Namespace, name: str, note: Note) -> None:
     if not name:
         return
     if problem := name_error(name):
         note("name", "bad_name", problem)
-    elif why := why_taken(user.namespace, name):
+    elif why := why_taken(namespace, name):
         note("name", "name_taken", why)
 
 

@@ -11,16 +11,19 @@ from typing import Any
 from composer.adapters import save_adapter
 from composer.compose import Composition
 from composer.prompts import PromptFormat
+from hub.accounts.models import Namespace
 from hub.jobs import card
 from hub.jobs.lease import Lease, end, fenced
 from hub.jobs.licenses import strictest
 from hub.jobs.models import Job, JobModule
+from hub.jobs.rights import namespace_to_publish_in
 from hub.registry.models import Evaluation, Revision
 from hub.registry.services import EvaluationData, ModuleMetadata, is_free, publish_revision
 
 HARM = "worse_than_base"
 PRIVATE_PARENT = "private_module"
 GATED_PARENT = "gated_module"
+LOST_ROLE = "lost_role"
 ANSWERS_KEPT = 50  # rows whose answers stay with the job
 MEASURED_ON = {
     "held_out": "Held-out rows of its task",
@@ -36,19 +39,23 @@ def publish_composition(
     """Make the new module and end the job, in one transaction behind the fence; None if the owner cancelled meanwhile.
 
     A composition that is worse than the base model on the rows measured, or that contains a private or gated module, is made
-    private whatever was asked for, and the result says so. Raises LeaseLost, PublishError.
+    private whatever was asked for, and the result says so; likewise, below the owner's own name, if they may not publish any
+    more where they wanted to. Raises LeaseLost, PublishError.
     """
     with tempfile.TemporaryDirectory(prefix="composition-") as place, fenced(lease) as locked:
         if locked.cancel_requested_at is not None:
             end(locked, Job.Status.CANCELLED)
             return None
-        name = _free_name(job)
+        namespace = namespace_to_publish_in(job)
+        name = _free_name(job, namespace)
         result = build_result(job, revisions, composition)
+        if namespace.pk != job.namespace_id:
+            result["private_because"].append(LOST_ROLE)
         files = _write_files(Path(place), job, name, revisions, composition, result)
         parents = [(r, w) for r, w in zip(revisions, composition.weights, strict=True) if w != 0]
         revision = publish_revision(
             user=job.owner,
-            namespace=job.namespace,
+            namespace=namespace,
             name=name,
             files=files,
             metadata=_metadata(job, [r for r, _ in parents], composition.prompt),
@@ -64,6 +71,7 @@ def publish_composition(
         end(
             locked,
             Job.Status.SUCCEEDED,
+            namespace=namespace,
             output=revision,
             result=result,
             evaluations_done=min(composition.evaluations, job.budget),
@@ -120,11 +128,11 @@ def _is_harm(arms: Sequence[Mapping[str, Any]], saved: str) -> bool:
     return bool(base and composed and not composed["loss"] <= base["loss"])
 
 
-def _free_name(job: Job) -> str:
+def _free_name(job: Job, namespace: Namespace) -> str:
     """The job's name for its module, or the next free one if somebody took it while the job ran."""
     wanted = job.output_name
     for name in (wanted, f"{wanted[:80]}-{job.pk}"):
-        if is_free(job.namespace, name):
+        if is_free(namespace, name):
             return name
     return f"{wanted[:70]}-{job.pk}-{job.lease_token}"
 

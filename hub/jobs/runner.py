@@ -27,6 +27,7 @@ from hub.jobs.models import Job
 from hub.jobs.preflight import sentence_of
 from hub.jobs.presence import is_stopping
 from hub.jobs.publish import publish_composition
+from hub.jobs.rights import require_usable
 from hub.registry.models import Revision
 from hub.registry.services import RegistryError, candidates_for, materialize
 from hub.registry.storage import FileCorrupt
@@ -122,7 +123,9 @@ def _revisions(job: Job, lease: Lease, examples: Sequence[Example], watch: "_Wat
             )
         outcome.choose_modules(lease, found)
     rows = job.modules.select_related("revision__module__namespace").order_by("position")
-    return [row.revision for row in rows]
+    revisions = [row.revision for row in rows]
+    require_usable(job.owner, revisions)
+    return revisions
 
 
 def _is_readable(revision: Revision, watch: "_Watch") -> bool:

@@ -114,6 +114,12 @@ class JobRequestSerializer(serializers.Serializer[Any]):
     system_prompt = serializers.CharField(
         default="", allow_blank=True, trim_whitespace=False, help_text="The system's turn of a chat."
     )
+    namespace = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=96,
+        help_text="The new module's owner: you, or an organisation of yours.",
+    )
     name = serializers.CharField(
         default="", allow_blank=True, help_text="Of the new module; one is made if empty."
     )
@@ -253,7 +259,9 @@ class JobDetailSerializer(JobSerializer):
     weights = serializers.SerializerMethodField()
     arms = serializers.SerializerMethodField()
     contributions = serializers.SerializerMethodField()
-    result = serializers.JSONField(allow_null=True)
+    result = serializers.SerializerMethodField(
+        help_text="Everything that was measured; null until it has succeeded."
+    )
 
     def __init__(self, instance: Job | None = None, **kwargs: Any) -> None:
         super().__init__(instance, **kwargs)
@@ -291,6 +299,10 @@ class JobDetailSerializer(JobSerializer):
             }
             for m, w in zip(self.state.modules, weights, strict=False)
         ]
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    def get_result(self, job: Job) -> dict[str, Any] | None:
+        return job.result
 
     @extend_schema_field(ArmSerializer(many=True))
     def get_arms(self, job: Job) -> list[Any]:

@@ -1,16 +1,22 @@
 from django.urls import URLPattern, path
 
-from hub.registry.api import blobs, gates, names, usage, views
+from hub.registry.api import blobs, gates, names, revisions, usage, views
 from hub.registry.api.fit import FitView
 
 urlpatterns: list[URLPattern] = [
     path("modules/", views.ModuleListView.as_view(), name="api-modules"),
+    path("modules/deleted/", usage.DeletedView.as_view(), name="api-modules-deleted"),
     path("modules/fit/", FitView.as_view(), name="api-modules-fit"),
     path("modules/<str:owner>/<str:name>/", views.ModuleView.as_view(), name="api-module"),
     path(
         "modules/<str:owner>/<str:name>/revisions/",
         views.RevisionListView.as_view(),
         name="api-module-revisions",
+    ),
+    path(
+        "modules/<str:owner>/<str:name>/revisions/<str:commit>/",
+        revisions.RevisionView.as_view(),
+        name="api-revision",
     ),
     path(
         "modules/<str:owner>/<str:name>/access-requests/",

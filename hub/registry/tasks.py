@@ -16,7 +16,10 @@ def fill_vectors() -> None:
 
 @app.task(ignore_result=True, time_limit=1800)
 def collect_garbage() -> None:
-    """Remove files that nothing refers to any more, unless another worker is at it."""
+    """Remove files that nothing refers to any more, unless another worker is at it; and old idempotency keys."""
+    from hub.accounts import idempotency
     from hub.registry.services import garbage
+
+    idempotency.clean_up()
 
     garbage.collect_garbage()

@@ -3,6 +3,7 @@
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
+from django.test import Client
 from django.urls import include, path
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -125,6 +126,13 @@ def test_other_methods_and_unknown_addresses_answer_json(alice_api):
     for address in ("/api/v1/nothing", "/api/nothing/"):
         answer = alice_api.get(address)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_an_unknown_address_answers_json_to_a_browsers_post_too(alice):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    answer = client.post("/api/v1/nothing/")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(alice_api, settings):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 from hub.accounts import organisations
 from hub.accounts.api.base import AccountView, user_of
 from hub.accounts.models import AuditEvent
-from hub.api import ApiError, PagePagination
+from hub.api import ApiError
+from hub.api_pages import Pages
 
 
 class EventSerializer(serializers.Serializer[Any]):
@@ -25,21 +26,32 @@ class EventSerializer(serializers.Serializer[Any]):
     details = serializers.DictField()
 
 
+ACTION = OpenApiParameter("action", str, description="Only events of this kind, such as module.delete.")
+
+
 def events_page(events: QuerySet[AuditEvent], request: Request, view: APIView) -> Response:
-    pages = PagePagination()
+    if action := request.query_params.get("action", "").replace("\0", ""):
+        events = events.filter(action=action)
+    pages = Pages()
     page = pages.paginate_queryset(events, request, view=view)
     return pages.get_paginated_response(EventSerializer(page, many=True).data)
 
 
 class LogView(AccountView):
-    @extend_schema(operation_id="log_list", responses=EventSerializer(many=True))
+    pagination_class = Pages
+
+    @extend_schema(operation_id="log_list", parameters=[ACTION], responses=EventSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Who did what to my modules and tokens, the newest first."""
         return events_page(user_of(request).namespace.events.all(), request, self)
 
 
 class OrganisationLogView(AccountView):
-    @extend_schema(operation_id="organisations_log", responses=EventSerializer(many=True))
+    pagination_class = Pages
+
+    @extend_schema(
+        operation_id="organisations_log", parameters=[ACTION], responses=EventSerializer(many=True)
+    )
     def get(self, request: Request, name: str) -> Response:
         """Who did what in the organisation, the newest first. For its owners."""
         organisation = organisations.find_organisation(name)

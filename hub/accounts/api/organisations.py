@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,7 +10,9 @@ from rest_framework.response import Response
 from hub.accounts import organisations, policy
 from hub.accounts.api.base import AccountView, user_of
 from hub.accounts.models import Invitation, Membership, Namespace, Role
-from hub.api import ApiError, PagePagination, ScopePermission
+from hub.api import ApiError, ScopePermission
+from hub.api_idempotency import idempotent
+from hub.api_pages import Pages
 
 
 class OrganisationSerializer(serializers.Serializer[Any]):
@@ -47,10 +49,12 @@ class AnswerSerializer(serializers.Serializer[Any]):
 
 
 class OrganisationListView(AccountView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="organisations_list", responses=OrganisationSerializer(many=True))
     def get(self, request: Request) -> Response:
         """The organisations that I am a member of."""
-        pages = PagePagination()
+        pages = Pages()
         mine = Namespace.objects.filter(memberships__user=user_of(request), deleted_at=None).order_by("name")
         page = pages.paginate_queryset(mine, request, view=self)
         serializer = OrganisationSerializer(page, many=True, context={"request": request})
@@ -61,6 +65,7 @@ class OrganisationListView(AccountView):
         request=OrganisationSerializer,
         responses={201: OrganisationSerializer},
     )
+    @idempotent()
     def post(self, request: Request) -> Response:
         """Make an organisation. I own it."""
         form = OrganisationSerializer(data=request.data)
@@ -101,14 +106,25 @@ class OrganisationView(AccountView):
 
 
 class MemberListView(AccountView):
-    @extend_schema(operation_id="members_list", responses=MemberSerializer(many=True))
+    pagination_class = Pages
+
+    @extend_schema(
+        operation_id="members_list",
+        parameters=[
+            OpenApiParameter("role", str, enum=Role.values, description="Only those with this role.")
+        ],
+        responses=MemberSerializer(many=True),
+    )
     def get(self, request: Request, name: str) -> Response:
         """The members and their roles. For members."""
         found = organisations.find_organisation(name)
         if policy.role_in(found, request.user) is None:
             raise ApiError("forbidden", f"Only members of {found.name} see its members.", 403)
-        pages = PagePagination()
-        page = pages.paginate_queryset(found.memberships.select_related("user"), request, view=self)
+        pages = Pages()
+        rows = found.memberships.select_related("user")
+        if (role := request.query_params.get("role")) in Role.values:
+            rows = rows.filter(role=role)
+        page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response(MemberSerializer(page, many=True).data)
 
 
@@ -143,11 +159,33 @@ class MemberView(AccountView):
         return Response(status=204)
 
 
+class InvitedSerializer(serializers.Serializer[Any]):
+    username = serializers.CharField(source="user.username")
+    role = serializers.ChoiceField(choices=Role.values)
+    created_at = serializers.DateTimeField()
+
+
+class InvitedListView(AccountView):
+    pagination_class = Pages
+
+    @extend_schema(operation_id="organisations_invitations", responses=InvitedSerializer(many=True))
+    def get(self, request: Request, name: str) -> Response:
+        """Who is asked to join, and has not answered yet. For its owners."""
+        found = organisations.find_organisation(name)
+        if not found.can_manage(request.user):
+            raise ApiError("forbidden", f"Only owners of {found.name} see whom it invited.", 403)
+        pages = Pages()
+        page = pages.paginate_queryset(found.invitations.select_related("user"), request, view=self)
+        return pages.get_paginated_response(InvitedSerializer(page, many=True).data)
+
+
 class InvitationListView(AccountView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="invitations_list", responses=InvitationSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Who asks me to join."""
-        pages = PagePagination()
+        pages = Pages()
         mine = Invitation.objects.filter(user=user_of(request)).select_related("namespace")
         page = pages.paginate_queryset(mine, request, view=self)
         return pages.get_paginated_response(InvitationSerializer(page, many=True).data)
@@ -155,6 +193,7 @@ class InvitationListView(AccountView):
 
 class InvitationView(AccountView):
     @extend_schema(operation_id="invitations_answer", request=AnswerSerializer, responses={204: None})
+    @idempotent()
     def post(self, request: Request, invitation_id: int) -> Response:
         """Join, or not."""
         form = AnswerSerializer(data=request.data)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +12,9 @@ from rest_framework.response import Response
 from hub.accounts import tokens
 from hub.accounts.api.base import AccountView, user_of
 from hub.accounts.models import AccessToken, TokenGrant
-from hub.api import ApiError, PagePagination
+from hub.api import ApiError
+from hub.api_idempotency import idempotent
+from hub.api_pages import Pages
 
 
 class GrantSerializer(serializers.Serializer[Any]):
@@ -37,7 +39,7 @@ class NewTokenSerializer(TokenSerializer):
 
 class TokenRequestSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=60)
-    scope = serializers.ChoiceField(choices=AccessToken.Scope.values, default=AccessToken.Scope.READ)
+    scope = serializers.ChoiceField(choices=AccessToken.Scope.choices, default=AccessToken.Scope.READ)
     days = serializers.IntegerField(
         min_value=1, max_value=3650, required=False, allow_null=True, help_text="Until it ends; null: no end."
     )
@@ -57,19 +59,28 @@ class TokenRequestSerializer(serializers.Serializer[Any]):
 
 
 class TokenListView(AccountView):
-    @extend_schema(operation_id="tokens_list", responses=TokenSerializer(many=True))
+    pagination_class = Pages
+
+    @extend_schema(
+        operation_id="tokens_list",
+        parameters=[OpenApiParameter("scope", str, enum=AccessToken.Scope.values, description="Only these.")],
+        responses=TokenSerializer(many=True),
+    )
     def get(self, request: Request) -> Response:
         """My tokens, the newest first; never their text."""
-        pages = PagePagination()
+        pages = Pages()
         mine = AccessToken.objects.filter(user=user_of(request)).prefetch_related(
             "grants__namespace", "grants__module__namespace"
         )
+        if (scope := request.query_params.get("scope")) in AccessToken.Scope.values:
+            mine = mine.filter(scope=scope)
         page = pages.paginate_queryset(mine, request, view=self)
         return pages.get_paginated_response(TokenSerializer(page, many=True).data)
 
     @extend_schema(
         operation_id="tokens_create", request=TokenRequestSerializer, responses={201: NewTokenSerializer}
     )
+    @idempotent(secret=True)
     def post(self, request: Request) -> Response:
         """Make a token. A token makes none that may do more, or lasts longer, than itself."""
         form = TokenRequestSerializer(data=request.data)

@@ -7,9 +7,11 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.accounts.api.log import EventSerializer, events_page
+from hub.accounts.api.log import ACTION, EventSerializer, events_page
 from hub.accounts.models import AuditEvent
-from hub.api import PagePagination, SignedIn
+from hub.api import SignedIn
+from hub.api_idempotency import idempotent
+from hub.api_pages import Pages
 from hub.registry.api.serializers import ErrorSerializer
 from hub.registry.api.views import RegistryView, user_of
 from hub.registry.models import AccessRequest
@@ -31,6 +33,8 @@ class DecisionSerializer(serializers.Serializer[Any]):
 
 
 class AccessRequestListView(RegistryView):
+    pagination_class = Pages
+
     @extend_schema(
         operation_id="access_requests_list",
         parameters=[OpenApiParameter("status", str, enum=AccessRequest.Status.values)],
@@ -45,7 +49,7 @@ class AccessRequestListView(RegistryView):
         rows = module.access_requests.select_related("user")
         if status := request.query_params.get("status"):
             rows = rows.filter(status=status)
-        pages = PagePagination()
+        pages = Pages()
         page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response(AccessRequestSerializer(page, many=True).data)
 
@@ -54,6 +58,7 @@ class AccessRequestListView(RegistryView):
         request=AccessRequestSerializer,
         responses={201: AccessRequestSerializer, **ERRORS},
     )
+    @idempotent()
     def post(self, request: Request, owner: str, name: str) -> Response:
         """Ask for the files of a gated module."""
         module = find_module(f"{owner}/{name}", request.user)
@@ -81,9 +86,12 @@ class AccessRequestView(RegistryView):
 
 
 class LogView(RegistryView):
+    pagination_class = Pages
     permission_classes = [SignedIn]
 
-    @extend_schema(operation_id="modules_log", responses={200: EventSerializer(many=True), **ERRORS})
+    @extend_schema(
+        operation_id="modules_log", parameters=[ACTION], responses={200: EventSerializer(many=True), **ERRORS}
+    )
     def get(self, request: Request, owner: str, name: str) -> Response:
         """Who did what to the module, the newest first. For its owners."""
         module = find_module(f"{owner}/{name}", request.user)

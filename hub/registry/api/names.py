@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.accounts.models import Namespace
+from hub.api_idempotency import idempotent
 from hub.registry.api.representation import detail, revision_item
 from hub.registry.api.serializers import ErrorSerializer, ModuleDetailSerializer, RevisionSerializer
 from hub.registry.api.views import RegistryView, namespace_and_name, user_of
@@ -38,6 +39,7 @@ class MoveView(RegistryView):
         request=MoveSerializer,
         responses={200: ModuleDetailSerializer, **ERRORS},
     )
+    @idempotent()
     def post(self, request: Request, owner: str, name: str) -> Response:
         """Rename a module, or move it to another owner. Its old name leads to it."""
         module = find_module(f"{owner}/{name}", request.user)
@@ -56,6 +58,7 @@ class RestoreView(RegistryView):
     @extend_schema(
         operation_id="modules_restore", request=None, responses={200: ModuleDetailSerializer, **ERRORS}
     )
+    @idempotent()
     def post(self, request: Request, owner: str, name: str) -> Response:
         """Take back the deletion of a module."""
         namespace = None if "\0" in owner else Namespace.objects.filter(name__iexact=owner).first()

@@ -36,7 +36,7 @@ OTHERS = {
 
 def lean_items(rows: ModuleQuerySet) -> Any:
     """The columns of a list item, to be sliced by the paginator."""
-    return rows.values(*COLUMNS, *OTHERS.values())
+    return rows.values("pk", *COLUMNS, *OTHERS.values())
 
 
 def item(row: dict[str, Any], request: Request) -> dict[str, Any]:
@@ -54,7 +54,6 @@ def item(row: dict[str, Any], request: Request) -> dict[str, Any]:
 def detail(module: Module, revision: Revision, request: Request) -> dict[str, Any]:
     """A module with the files, evaluations and parents of the revision."""
     row = lean_items(Module.objects.filter(pk=module.pk)).get()
-    root = request.build_absolute_uri(f"/{module.full_name}/resolve/{revision.commit}/")
     return item(row, request) | {
         "revision": revision.commit,
         "peft_type": revision.peft_type,
@@ -75,10 +74,7 @@ def detail(module: Module, revision: Revision, request: Request) -> dict[str, An
             "total": revision.parameters,
         },
         "not_composable_reason": revision.not_composable_reason,
-        "files": [
-            {"path": file.path, "size": file.blob.size, "sha256": file.blob.sha256, "url": root + file.path}
-            for file in revision.files.select_related("blob")
-        ],
+        "files": files_of(revision, request),
         "revisions": [revision_item(other) for other in module.revisions.select_related("author")[:100]],
         "evaluations": list(
             revision.evaluations.values("name", "metric", "value", "low", "high", "n", "source", "details")
@@ -103,3 +99,11 @@ def revision_item(revision: Revision) -> dict[str, Any]:
         "created_at": revision.created_at.isoformat(),
         "yanked": revision.yanked_reason if revision.yanked_at else None,
     }
+
+
+def files_of(revision: Revision, request: Request) -> list[dict[str, Any]]:
+    root = request.build_absolute_uri(f"/{revision.module.full_name}/resolve/{revision.commit}/")
+    return [
+        {"path": file.path, "size": file.blob.size, "sha256": file.blob.sha256, "url": root + file.path}
+        for file in revision.files.select_related("blob")
+    ]

@@ -203,6 +203,14 @@ class VisibilitySerializer(serializers.Serializer[Any]):
 class ModulePatchSerializer(VisibilitySerializer, MetadataSerializer):
     """Changes to a module; what is left out stays."""
 
+    card = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        trim_whitespace=False,
+        max_length=1_000_000,
+        help_text="README.md below its header, Markdown; makes a new revision.",
+    )
+
     gate = serializers.ChoiceField(
         choices=Gate.values,
         required=False,

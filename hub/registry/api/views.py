@@ -12,10 +12,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hub.accounts.models import Namespace, User
-from hub.api import ApiError, PagePagination, SafeJSONParser
+from hub.api import ApiError, SafeJSONParser
+from hub.api_idempotency import idempotent
+from hub.api_pages import Pages
 from hub.registry import search as finder
 from hub.registry.api import serializers
-from hub.registry.api.representation import detail, item, lean_items
+from hub.registry.api.representation import detail, item, lean_items, revision_item
 from hub.registry.models import BaseModel, Module
 from hub.registry.services import (
     PublishError,
@@ -49,8 +51,6 @@ FILTERS = [
     OpenApiParameter(
         "sort", str, enum=list(finder.SORTS), description="Default: relevance with a search, else newest."
     ),
-    OpenApiParameter("page", int),
-    OpenApiParameter("page_size", int, description="At most 100."),
 ]
 
 
@@ -70,6 +70,7 @@ class RegistryView(APIView):
 
 
 class ModuleListView(RegistryView):
+    pagination_class = Pages
     parser_classes = [MultiPartParser, FormParser, SafeJSONParser]
 
     @extend_schema(
@@ -85,7 +86,7 @@ class ModuleListView(RegistryView):
                 fields={"sort": ["Unknown order."]},
             )
         search = finder.read_search(request.query_params)
-        pages = PagePagination()
+        pages = Pages()
         rows: list[Any] = (
             pages.paginate_queryset(lean_items(finder.Finder(search, request.user).rows()), request, self)
             or []
@@ -97,6 +98,7 @@ class ModuleListView(RegistryView):
         request={"multipart/form-data": serializers.ModuleCreateSerializer},
         responses={201: serializers.ModuleDetailSerializer, **ERRORS},
     )
+    @idempotent()
     def post(self, request: Request) -> Response:
         """Publish a module. Everything is checked first; if anything is wrong, nothing is stored."""
         form = serializers.ModuleCreateSerializer(data=_multipart(request))
@@ -172,12 +174,31 @@ class ModuleView(RegistryView):
 
 class RevisionListView(RegistryView):
     parser_classes = [MultiPartParser]
+    pagination_class = Pages
+
+    @extend_schema(
+        operation_id="revisions_list",
+        parameters=[
+            OpenApiParameter("yanked", bool, description="Only those that are yanked, or only the others.")
+        ],
+        responses={200: serializers.RevisionSerializer(many=True), **ERRORS},
+    )
+    def get(self, request: Request, owner: str, name: str) -> Response:
+        """The revisions of a module, the newest first."""
+        module = find_module(f"{owner}/{name}", request.user)
+        rows = module.revisions.select_related("author")
+        if (yanked := request.query_params.get("yanked", "").lower()) in ("true", "false"):
+            rows = rows.filter(yanked_at__isnull=yanked == "false")
+        pages = Pages()
+        page = pages.paginate_queryset(rows, request, self)
+        return pages.get_paginated_response([revision_item(row) for row in page])
 
     @extend_schema(
         operation_id="revisions_create",
         request={"multipart/form-data": serializers.RevisionCreateSerializer},
         responses={201: serializers.ModuleDetailSerializer, **ERRORS},
     )
+    @idempotent()
     def post(self, request: Request, owner: str, name: str) -> Response:
         """New files for a module; the ones before stay downloadable under their revision."""
         module = _own(request, owner, name)
@@ -197,10 +218,12 @@ class RevisionListView(RegistryView):
 
 
 class BaseModelListView(RegistryView):
+    pagination_class = Pages
+
     @extend_schema(operation_id="base_models_list", responses=serializers.BaseModelSerializer(many=True))
     def get(self, request: Request) -> Response:
         """The base models that compositions can be made on."""
-        pages = PagePagination()
+        pages = Pages()
         rows = pages.paginate_queryset(BaseModel.objects.defer("layers"), request, self) or []
         return pages.get_paginated_response(serializers.BaseModelSerializer(rows, many=True).data)
 
