@@ -14,4 +14,5 @@ app = Celery("hub")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(Pulse)  # the worker's parent says that it lives, and sweeps
+VectorPulse.also.append("hub.transfers.services.send_again")  # imports whose message or worker was lost
 app.steps["worker"].add(VectorPulse)  # and asks for the vectors that modules lack

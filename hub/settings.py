@@ -17,6 +17,8 @@ HUB_QUOTA_GB       50        what the modules of one user or organisation may ta
 HUB_QUOTA_MODULES  1000      how many modules one user or organisation may have, likewise
 HUB_TOMBSTONE_DAYS 90        how long a deleted module can be restored, and nobody gets its name
 HUB_DISK_FLOOR     500       MB that stay free on the disk: with less, uploads are refused
+HUB_IMPORT_HOSTS   huggingface.co   hosts that modules may be imported from, separated by commas; one at a private address is
+                             written as a whole origin, http://10.0.0.5:8000
 HUB_S3_BUCKET      -         keep files in this S3 bucket instead of HUB_DATA/files; credentials: AWS_ACCESS_KEY_ID,
                              AWS_SECRET_ACCESS_KEY or the machine's role
 HUB_S3_ENDPOINT    -         address of an S3 that is not Amazon's; HUB_S3_REGION, HUB_S3_PREFIX (a folder in the bucket)
@@ -161,6 +163,7 @@ HUB_QUOTA_BYTES = env_int("HUB_QUOTA_GB", 50, 1, 1_000_000) * 1_000_000_000
 HUB_QUOTA_MODULES = env_int("HUB_QUOTA_MODULES", 1000, 1, 10_000_000)
 HUB_TOMBSTONE_DAYS = env_int("HUB_TOMBSTONE_DAYS", 90, 1, 36_500)
 HUB_DISK_FLOOR = env_int("HUB_DISK_FLOOR", 500, 0, 10_000_000) * 1_000_000  # bytes
+HUB_IMPORT_HOSTS = env_list("HUB_IMPORT_HOSTS") or ["huggingface.co"]
 HUB_S3_REDIRECT = env_bool("HUB_S3_REDIRECT", True)
 DEBUG = env_bool("HUB_DEBUG", False)
 SECRET_KEY = secret_key(HUB_DATA)
@@ -178,6 +181,7 @@ INSTALLED_APPS = [
     "hub.jobs",
     "hub.exports",
     "hub.community",
+    "hub.transfers",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -24,6 +24,7 @@ api_v1: list[URLPattern | URLResolver] = [
     path("", include("hub.jobs.api_urls")),
     path("", include("hub.exports.api_urls")),
     path("", include("hub.community.api_urls")),
+    path("", include("hub.transfers.api_urls")),
     re_path(r"", api.not_found),
 ]
 
@@ -40,6 +41,7 @@ urlpatterns = [
     path("", include(site_urls)),
     path("", include("hub.exports.urls")),
     path("", include("hub.community.urls")),
+    path("", include("hub.transfers.urls")),
     path("", include(catchall_urls)),
 ]
 

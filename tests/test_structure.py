@@ -30,6 +30,7 @@ APPS = {  # app -> apps of the hub it may import
     "exports": {"accounts", "registry", "jobs"},
     "hfapi": {"accounts", "registry", "community"},
     "community": {"accounts", "registry"},
+    "transfers": {"accounts", "registry"},
 }
 # Imported inside a task's body only.
 LOADS_TORCH = {"hub.jobs.runner", "hub.jobs.warm", "hub.jobs.publish", "hub.exports.runner"}

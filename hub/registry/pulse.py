@@ -8,6 +8,7 @@ from typing import Any
 from celery import bootsteps
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.utils.module_loading import import_string
 
 PULSE = 4.0  # seconds
 PATIENCE = 16  # seconds: how long a message counts before it is sent again
@@ -46,7 +47,9 @@ def ask_for_collection() -> None:
 
 
 class VectorPulse(bootsteps.StartStopStep):
-    """Add it with `app.steps["worker"].add(VectorPulse)`."""
+    """Add it with `app.steps["worker"].add(VectorPulse)`. also: functions of other apps, called at every beat."""
+
+    also: list[str] = []
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
@@ -68,6 +71,8 @@ class VectorPulse(bootsteps.StartStopStep):
                 if time.monotonic() > collect_at:
                     collect_at = time.monotonic() + COLLECT_EVERY
                     ask_for_collection()
+                for name in self.also:
+                    import_string(name)()
                 wait = PATIENCE if ask_for_vectors() else PULSE
             except DatabaseError as error:
                 log.warning("the database does not answer about vectors: %s", error)
