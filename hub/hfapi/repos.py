@@ -24,6 +24,7 @@ from hub.registry.services import (
     require_write,
     split_ref,
 )
+from hub.registry.services.history import history
 from hub.registry.services.yank import yank_warning
 
 MAIN = "main"
@@ -89,15 +90,8 @@ class ModuleRepo:
 
     def commits(self, ref: str, start: int, count: int) -> list[Snapshot]:
         """The commit and those before it, newest first, from the `start`-th on; without their files."""
-        rows = Revision.objects.filter(module=self.module).select_related("author")
-        by_pk = {row.pk: row for row in rows}
-        revision: Revision | None = find_revision(self.module, ref)
-        chain: list[Revision] = []
-        while revision is not None and len(chain) < start + count:
-            revision = by_pk[revision.pk]
-            chain.append(revision)
-            revision = by_pk.get(revision.parent_id) if revision.parent_id else None
-        return [snapshot_of(row) for row in chain[start:]]
+        rows = history(find_revision(self.module, ref), start, count)
+        return [snapshot_of(row) for row in rows]
 
 
 class BaseRepo:

@@ -11,8 +11,8 @@ from hub.hfapi.errors import HubError
 from hub.hfapi.formats import date, is_true, number, page, warn
 from hub.hfapi.info import pointer_size
 from hub.hfapi.repos import Entry, Repo, Snapshot, find_repo, folder_id, snapshot_of
-from hub.registry.models import File, Revision
 from hub.registry.services import RegistryError
+from hub.registry.services.history import last_changes
 
 PAGE, PAGE_EXPANDED = 1000, 50
 MAX_PATHS = 1000
@@ -75,7 +75,9 @@ def _path(item: Entry | Folder) -> str:
 def _bodies(
     repo: Repo, snapshot: Snapshot, items: Sequence[Entry | Folder], expand: bool
 ) -> list[dict[str, Any]]:
-    changed = _last_changes(snapshot) if expand else {}
+    changed: dict[str, Snapshot] = {}
+    if expand and snapshot.revision is not None:
+        changed = {path: snapshot_of(row) for path, row in last_changes(snapshot.revision).items()}
     bodies = []
     for item in items:
         if isinstance(item, Entry):
@@ -100,26 +102,6 @@ def _bodies(
             body["lastCommit"] = {"id": last.commit, "title": last.title, "date": date(last.date)}
         bodies.append(body)
     return bodies
-
-
-def _last_changes(snapshot: Snapshot) -> dict[str, Snapshot]:
-    """path -> the commit that gave the file its present bytes."""
-    if snapshot.revision is None:
-        return {}
-    module = snapshot.revision.module
-    revisions = {row.pk: row for row in Revision.objects.filter(module=module).select_related("author")}
-    blobs: dict[int, dict[str, int]] = {}
-    for revision, path, blob in File.objects.filter(revision__module=module).values_list(
-        "revision_id", "path", "blob_id"
-    ):
-        blobs.setdefault(revision, {})[path] = blob
-    found = {}
-    for path, blob in blobs.get(snapshot.revision.pk, {}).items():
-        at = revisions[snapshot.revision.pk]
-        while at.parent_id in revisions and blobs.get(at.parent_id, {}).get(path) == blob:
-            at = revisions[at.parent_id]
-        found[path] = snapshot_of(at)
-    return found
 
 
 def _paths(request: HttpRequest) -> tuple[list[str], bool]:

@@ -9,7 +9,6 @@ from hub.hfapi import (
     info,
     lfs,
     lists,
-    pages,
     preupload,
     refs,
     repositories,
@@ -78,8 +77,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
         resolve.resolve,
     ),
     path("<str:owner>/<str:name>/raw/<str:revision>/<path:path>", resolve.resolve),
-    path("<str:owner>/<str:name>/tree/<path:rev>", pages.at_revision),
-    path("<str:owner>/<str:name>/commit/<str:rev>", pages.at_revision),
-    path("<str:owner>/<str:name>/blob/<str:rev>/<path:path>", pages.at_revision),
     path("<str:owner>/resolve/<str:revision>/<path:path>", resolve.resolve),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from hub.registry.views import access, edit, module, names, pages, storage, upload
+from hub.registry.views import access, edit, module, names, pages, refs, storage, tree, upload, versions
 
 site_urls: list[URLPattern] = [
     path("", pages.home, name="home"),
@@ -24,5 +24,15 @@ catchall_urls: list[URLPattern] = [
     path("<str:owner>/<str:name>/restore", names.restore, name="module-restore"),
     path("<str:owner>/<str:name>/yank/<str:commit>", names.yank, name="revision-yank"),
     path("<str:owner>/<str:name>/delete", edit.delete, name="module-delete"),
+    path("<str:owner>/<str:name>/versions", versions.versions, name="module-versions"),
+    path("<str:owner>/<str:name>/commits/<path:rest>", versions.commits, name="module-commits"),
+    path("<str:owner>/<str:name>/commit/<str:rev>", versions.commit, name="module-commit"),
+    path("<str:owner>/<str:name>/compare", versions.compared, name="module-compare-form"),
+    path("<str:owner>/<str:name>/compare/<path:rest>", versions.compared, name="module-compare"),
+    path("<str:owner>/<str:name>/tree/<path:rest>", tree.tree, name="module-tree"),
+    path("<str:owner>/<str:name>/blob/<path:rest>", tree.blob, name="module-blob"),
+    path("<str:owner>/<str:name>/refs", refs.create, name="module-ref-create"),
+    path("<str:owner>/<str:name>/refs/delete", refs.delete, name="module-ref-delete"),
+    path("<str:owner>/<str:name>/bring-back/<str:rev>", refs.bring_back, name="module-bring-back"),
     path("<str:owner>/<str:name>/new-revision", upload.new_revision, name="module-new-revision"),
 ]
