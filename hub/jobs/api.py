@@ -28,6 +28,9 @@ from hub.jobs.serializers import (
     finite,
 )
 
+# Of a job, and of the rows beside it: what a list does not show and may have megabytes of.
+LARGE = ("examples", "holdout", "result", "base_model__layers", "output__card")
+
 
 def _find(request: Request, job_id: int) -> Job:
     mine = Job.objects.visible_to(request.user).select_related(
@@ -53,6 +56,7 @@ class JobsView(APIView):
         mine = Job.objects.visible_to(request.user).select_related(
             "base_model", "namespace", "output__module__namespace"
         )
+        mine = mine.defer(*LARGE)
         if status := request.query_params.get("status"):
             mine = mine.filter(status=status) if status in Job.Status.values else mine.none()
         if base_model := request.query_params.get("base_model", "").replace("\0", ""):

@@ -31,7 +31,10 @@ from hub.registry.models import BaseModel
 
 EMPTY_ROWS = 5
 NUMBERS = ("budget", "seed", "penalty", "bound", "rank", "tune_steps", "layer_groups")
-VISIBILITY = (("public", "Public: everybody can find and use it"), ("private", "Private: only you"))
+VISIBILITY = (
+    ("public", "Public: everybody can find and use it"),
+    ("private", "Private: only you, or your organisation"),
+)
 CHOOSE = (("auto", "Choose for me"), ("picked", "I pick them"))
 # The request's field -> the form's field that shows what is wrong with it.
 SHOWN_AT = {"examples": "examples_text", "holdout": "holdout_text", "private": "visibility"}

@@ -17,7 +17,7 @@ from hub.jobs.lease import Lease, end, fenced
 from hub.jobs.licenses import strictest
 from hub.jobs.models import Job, JobModule
 from hub.jobs.rights import namespace_to_publish_in
-from hub.registry.models import Evaluation, Revision
+from hub.registry.models import Evaluation, Module, Revision
 from hub.registry.services import EvaluationData, ModuleMetadata, is_free, publish_revision
 
 HARM = "worse_than_base"
@@ -47,6 +47,7 @@ def publish_composition(
             end(locked, Job.Status.CANCELLED)
             return None
         namespace = namespace_to_publish_in(job)
+        _see_who_may_see(revisions)
         name = _free_name(job, namespace)
         result = build_result(job, revisions, composition)
         if namespace.pk != job.namespace_id:
@@ -79,6 +80,14 @@ def publish_composition(
             stage=Job.Stage.PUBLISH,
         )
     return revision
+
+
+def _see_who_may_see(revisions: Sequence[Revision]) -> None:
+    """Of the modules, as it is now: one may have been made private or gated while the job ran."""
+    now = Module.objects.in_bulk([revision.module_id for revision in revisions])
+    for revision in revisions:
+        module = now[revision.module_id]
+        revision.module.is_private, revision.module.gate = module.is_private, module.gate
 
 
 def build_result(job: Job, revisions: Sequence[Revision], composition: Composition) -> dict[str, Any]:

@@ -126,3 +126,22 @@ def test_a_job_does_not_run_with_a_module_that_was_lost(
     assert "bob/m1" in job.error
     assert why in job.error
     assert not job.generations.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_module_made_private_while_the_job_runs_makes_the_result_private(
+    submit: Callable[..., Job], modules: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose = runner.compose
+
+    def meanwhile(*args: Any, **kwargs: Any) -> Any:
+        Module.objects.update(is_private=True)
+        return compose(*args, **kwargs)
+
+    monkeypatch.setattr(runner, "compose", meanwhile)
+    job = run(submit())
+    assert (job.status, job.error) == ("succeeded", "")
+    assert job.output is not None
+    assert job.modules.exclude(weight=0).exists()
+    assert job.output.module.is_private
+    assert "private_module" in (job.result or {})["private_because"]
