@@ -14,6 +14,7 @@ PARAMETERS = {
     "job_id": "Number of a job.",
     "token_id": "Number of a token.",
     "invitation_id": "Number of an invitation.",
+    "import_id": "Number of an import.",
     "kind": "What the export is for: gguf or merged.",
     "format": "Of the schema: JSON or YAML.",
     "lang": "Language of the schema's texts.",

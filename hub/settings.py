@@ -324,6 +324,8 @@ SPECTACULAR_SETTINGS = {
             "AccessStatus": "pending granted denied revoked",
             "AccessDecision": "granted denied revoked",
             "ExportStatus": "waiting running ready failed",
+            "ImportStatus": "waiting running finished failed cancelled",
+            "ImportItemStatus": "waiting done same skipped failed",
         }.items()
     },
 }

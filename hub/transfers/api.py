@@ -23,7 +23,9 @@ ERRORS = dict.fromkeys((400, 401, 403, 404, 409, 429), ErrorSerializer)
 
 
 class ImportRequestSerializer(serializers.Serializer[Any]):
-    source = serializers.CharField(max_length=200, help_text="owner/name, or owner/* for a whole account.")
+    source = serializers.CharField(  # type: ignore[assignment]  # a field, not the argument of one
+        max_length=200, help_text="owner/name, or owner/* for a whole account."
+    )
     endpoint = serializers.CharField(
         max_length=200, required=False, default="", allow_blank=True, help_text="Default: huggingface.co."
     )
@@ -39,7 +41,7 @@ class ImportRequestSerializer(serializers.Serializer[Any]):
 
 
 class ImportItemSerializer(serializers.Serializer[Any]):
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     status = serializers.ChoiceField(choices=ImportItem.Status.values)
     module = serializers.SerializerMethodField(help_text="What it became here; null unless it did.")
     error_code = serializers.CharField()
@@ -51,7 +53,7 @@ class ImportItemSerializer(serializers.Serializer[Any]):
 
 class ImportSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     endpoint = serializers.CharField()
     revision = serializers.CharField()
     owner = serializers.CharField(source="namespace.name")
@@ -74,9 +76,9 @@ class TransferView(APIView):
             exc = ApiError(exc.code, exc.detail, exc.status)
         return super().handle_exception(exc)
 
-    def find(self, request: Request, pk: int) -> Import:
+    def find(self, request: Request, import_id: int) -> Import:
         mine = user_of(request).imports.select_related("namespace")
-        return get_object_or_404(mine.prefetch_related("items__revision__module__namespace"), pk=pk)
+        return get_object_or_404(mine.prefetch_related("items__revision__module__namespace"), pk=import_id)
 
 
 class ImportListView(TransferView):
@@ -111,26 +113,26 @@ class ImportListView(TransferView):
 
 class ImportView(TransferView):
     @extend_schema(operation_id="imports_retrieve", responses={200: ImportDetailSerializer, **ERRORS})
-    def get(self, request: Request, pk: int) -> Response:
+    def get(self, request: Request, import_id: int) -> Response:
         """One import, and how each module came out."""
-        return Response(ImportDetailSerializer(self.find(request, pk)).data)
+        return Response(ImportDetailSerializer(self.find(request, import_id)).data)
 
 
 class ImportCancelView(TransferView):
     @extend_schema(
         operation_id="imports_cancel", request=None, responses={200: ImportDetailSerializer, **ERRORS}
     )
-    def post(self, request: Request, pk: int) -> Response:
+    def post(self, request: Request, import_id: int) -> Response:
         """Begin no further module. What was imported stays."""
-        services.cancel(self.find(request, pk))
-        return Response(ImportDetailSerializer(self.find(request, pk)).data)
+        services.cancel(self.find(request, import_id))
+        return Response(ImportDetailSerializer(self.find(request, import_id)).data)
 
 
 class ImportRetryView(TransferView):
     @extend_schema(
         operation_id="imports_retry", request=None, responses={200: ImportDetailSerializer, **ERRORS}
     )
-    def post(self, request: Request, pk: int) -> Response:
+    def post(self, request: Request, import_id: int) -> Response:
         """Try again what failed or was not reached."""
-        services.retry(self.find(request, pk))
-        return Response(ImportDetailSerializer(self.find(request, pk)).data)
+        services.retry(self.find(request, import_id))
+        return Response(ImportDetailSerializer(self.find(request, import_id)).data)
