@@ -2,6 +2,7 @@
 # make test     everything, browser tests included            make test ARGS="tests/hub -k token"
 # make check    formatting, lint, types, tests
 # make bench    what an evaluation costs, beside the reference  make bench BASE=folder/of/a/base/model
+# make bench-search   searches among 100,000 modules
 # make starter  train the starter modules that are missing    make starter DATA=folder/of/jsonl
 # make plots    draw the figures of docs/composer.md from benchmarks/results
 
@@ -20,7 +21,7 @@ $(BIN)/python -m pip --disable-pip-version-check install --progress-bar off -r $
 	/^ERROR|^error|^  error|No matching|Could not/ { print; fflush() }'
 endef
 
-.PHONY: run test check lint format types bench starter plots browser clean
+.PHONY: run test check lint format types bench bench-search starter plots browser clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py runhub --with-parent
@@ -52,6 +53,9 @@ BASE ?=
 bench: $(VENV)/.dev
 	@base="$(BASE)"; test -n "$$base" || base="$$($(BIN)/python -m benchmarks.default_base)"; \
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks.evaluator --base "$$base" $(ARGS)
+
+bench-search: $(VENV)/.run
+	$(BIN)/python -m benchmarks.search $(ARGS)
 
 # A stamp says which requirements were installed; a change of the file installs again.
 $(VENV)/.run: requirements.txt | $(BIN)/python

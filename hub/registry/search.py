@@ -16,6 +16,8 @@ from hub.registry.services.search_index import CONFIG, plain
 
 MAX_WORDS = 8
 MAX_ALIKE = 1000  # modules found by typos
+RANKED = 1000  # of the modules that have the words, the most used: only they are put in the order of the best match
+COUNTED = 5_000  # modules that are counted, in all and in facets: of more, the most used
 TYPO_SIMILARITY = 0.42  # of a word and its best match in name, summary, task or tags; 1 is equal
 FACET_VALUES = 12  # shown of each facet
 SORTS = {
@@ -107,13 +109,16 @@ class Finder:
         """The modules that fit and that the user may see, in order."""
         rows = self._matching()
         if self.search.sort == "relevance" and self.words:
+            most_used = rows.order_by("-downloads", "-pk").values("pk")[:RANKED]
+            rows = Module.objects.filter(pk__in=most_used)
             return rows.alias(relevance=self._relevance()).order_by("-relevance", "-downloads", "-pk")
         return rows.order_by(*ORDER.get(self.search.sort, ORDER["newest"]))
 
     def counted(self) -> tuple[int, list[Facet]]:
         """(how many modules fit, every facet with the values that still find something), by one query.
 
-        A facet is counted as if it were not chosen itself.
+        A facet is counted as if it were not chosen itself. Of more than COUNTED modules only the most used are counted: then
+        the number is COUNTED + 1.
         """
         counts: dict[str, list[tuple[str, int]]] = {key: [] for key in FACETS}
         total = 0
@@ -144,8 +149,8 @@ class Finder:
         params: list[Any] = []
         parts = [f"SELECT '{TOTAL}', '', count(*) FROM found"]
         for key in ("", *self.search.chosen):
-            rows = self._matching(but=key).order_by().values_list(*(column for _, column in FACETS.values()))
-            sql, arguments = rows.query.sql_with_params()
+            rows = self._matching(but=key).values_list(*(column for _, column in FACETS.values()))
+            sql, arguments = rows.order_by("-downloads", "-pk")[: COUNTED + 1].query.sql_with_params()
             names = ", ".join(FACETS)
             tables.append(f"found{'_' + key if key else ''} ({names}) AS MATERIALIZED ({sql})")
             params += arguments
@@ -189,10 +194,15 @@ class Finder:
 
     def _alike(self) -> list[int]:
         """The modules with a word like each of the words: typos are forgiven."""
+        with (
+            connection.cursor() as cursor
+        ):  # the operator that has an index takes its threshold from the session
+            cursor.execute(
+                "SELECT set_config('pg_trgm.word_similarity_threshold', %s, false)", [str(TYPO_SIMILARITY)]
+            )
         rows = self._visible()
-        for number, word in enumerate(self.words):
-            rows = rows.alias(**{f"like_{number}": TrigramWordSimilarity(word, F("search_text"))})
-            rows = rows.filter(**{f"like_{number}__gte": TYPO_SIMILARITY})
+        for word in self.words:
+            rows = rows.filter(search_text__trigram_word_similar=word)
         return list(rows.values_list("pk", flat=True)[:MAX_ALIKE])
 
     def _relevance(self) -> Any:

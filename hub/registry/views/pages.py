@@ -37,12 +37,15 @@ def browse(request: HttpRequest) -> HttpResponse:
     found = finder.Finder(search, request.user)
     total, facets = found.counted()
     paginator = Paginator(lean(found.rows()), PAGE_SIZE)
-    paginator.count = total  # known already
+    most = finder.RANKED if search.sort == "relevance" and search.text else finder.COUNTED
+    paginator.count = min(total, most)  # known already
     page = paginator.get_page(request.GET.get("page"))
     query = _pairs(request, without="page")
     context = {
         "search": search,
         "search_text": search.text,
+        "total": min(total, finder.COUNTED),
+        "is_counted": total <= finder.COUNTED,
         "page": page,
         "cards": cards(page.object_list),
         "facets": _facet_links(request, facets),

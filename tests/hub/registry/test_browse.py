@@ -169,3 +169,22 @@ def test_number_of_queries_does_not_grow(client, base_model, alice, publish, dja
         client.get("/modules/?search=word&task=x&task=")
     with django_assert_max_num_queries(4):
         client.get("/")
+
+
+def test_of_many_modules_the_most_used_are_counted_and_ranked(
+    client, alice, base_model, publish, monkeypatch
+):
+    from hub.registry import search
+    from hub.registry.models import Module
+
+    monkeypatch.setattr(search, "COUNTED", 3)
+    monkeypatch.setattr(search, "RANKED", 2)
+    for number in range(5):
+        publish(alice, f"word-{number}")
+        Module.objects.filter(name=f"word-{number}").update(downloads=number)
+    page = client.get("/modules/").content.decode()
+    assert "More than 3 modules" in page
+    assert "Counted over the 3 most downloaded" in page
+    found = client.get("/modules/?search=word").content.decode()
+    assert [f"word-{n}" for n in range(5) if f"/alice/word-{n}" in found] == ["word-3", "word-4"]
+    assert "More than" not in client.get("/modules/?search=word-4").content.decode()
