@@ -16,6 +16,7 @@ COLUMNS = (
     "license",
     "dataset",
     "downloads",
+    "likes",
     "created_at",
     "updated_at",
 )

@@ -80,6 +80,7 @@ class ModuleItemSerializer(serializers.Serializer[Any]):
     license = serializers.CharField()
     dataset = serializers.CharField()
     downloads = serializers.IntegerField()
+    likes = serializers.IntegerField()
     peft_type = serializers.CharField()
     rank = serializers.IntegerField(help_text="The largest rank of any layer.")
     parameters = serializers.IntegerField()
