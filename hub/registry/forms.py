@@ -154,15 +154,10 @@ class EditForm(VisibilityForm, MetadataForm):
     )
 
 
-class UploadForm(VisibilityForm, MetadataForm):
-    """A new module. Whoever may publish in organisations chooses an owner."""
+class OwnerForm(forms.Form):
+    """For something new: whoever may publish in organisations chooses an owner."""
 
     owner = forms.ChoiceField(required=False, help_text="You, or an organisation that you publish in.")
-    name = forms.CharField(
-        max_length=96, help_text="Letters, digits, “-”, “_” and “.”. It stays the module's address."
-    )
-    files = FilesField()  # type: ignore[assignment]  # a field, not the form's own .files
-    field_order = ["files", "owner", "name"]
 
     def __init__(self, *args: Any, namespaces: Sequence[Namespace], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -177,6 +172,16 @@ class UploadForm(VisibilityForm, MetadataForm):
         """The one that was chosen; the user's own without a choice."""
         chosen = self.cleaned_data.get("owner")
         return self.namespaces[chosen] if chosen else next(iter(self.namespaces.values()))
+
+
+class UploadForm(OwnerForm, VisibilityForm, MetadataForm):
+    """A new module."""
+
+    name = forms.CharField(
+        max_length=96, help_text="Letters, digits, “-”, “_” and “.”. It stays the module's address."
+    )
+    files = FilesField()  # type: ignore[assignment]  # a field, not the form's own .files
+    field_order = ["files", "owner", "name"]
 
 
 class RevisionForm(MetadataForm):

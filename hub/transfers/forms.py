@@ -1,13 +1,12 @@
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.conf import settings
 
-from hub.accounts.models import Namespace
+from hub.registry.forms import OwnerForm
 
 
-class ImportForm(forms.Form):
+class ImportForm(OwnerForm):
     """What to import, from where, and whose it becomes."""
 
     source = forms.CharField(
@@ -24,23 +23,13 @@ class ImportForm(forms.Form):
         max_length=120,
         help_text="Of a single module: a branch, tag or commit. Default: main.",
     )
-    owner = forms.ChoiceField(required=False, help_text="You, or an organisation that you publish in.")
     private = forms.BooleanField(
         required=False, label="Private: only you, or the members of the organisation, see them"
     )
 
-    def __init__(self, *args: Any, namespaces: Sequence[Namespace], **kwargs: Any) -> None:
+    field_order = ["source", "endpoint", "owner", "revision"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         hosts = [(host, host) for host in settings.HUB_IMPORT_HOSTS]
         self.fields["endpoint"].choices = hosts  # type: ignore[attr-defined]
-        self.namespaces = {namespace.name: namespace for namespace in namespaces}
-        if len(self.namespaces) > 1:
-            self.fields["owner"].choices = [(name, name) for name in self.namespaces]  # type: ignore[attr-defined]
-        else:
-            del self.fields["owner"]
-
-    @property
-    def namespace(self) -> Namespace:
-        """The one that was chosen; the user's own without a choice."""
-        chosen = self.cleaned_data.get("owner")
-        return self.namespaces[chosen] if chosen else next(iter(self.namespaces.values()))
