@@ -9,11 +9,6 @@ Array = NDArray[np.float64]
 NOTHING = 1e-4  # a smaller weight is zero, so that its module is left out of the result
 
 
-def alone(candidates: Array) -> NDArray[np.bool_]:
-    """Which candidates are one module by itself, at weight 1: [population]. Their loss is that module's own."""
-    return np.asarray((np.count_nonzero(candidates, axis=1) == 1) & (candidates.max(axis=1) == 1))
-
-
 class Search:
     """A search for weights in [-bound, bound]^count that asks for at most `budget` candidates.
 

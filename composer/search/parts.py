@@ -43,9 +43,8 @@ class Parts:
         for module in range(self.count):
             own = weights[..., self.of_module(module)]
             first = own[..., :1]
-            means[..., module] = first[..., 0] + (own - first).mean(
-                axis=-1
-            )  # equal weights have that mean exactly
+            # Equal weights have that mean exactly, which the mean of three of them need not be.
+            means[..., module] = first[..., 0] + (own - first).mean(axis=-1)
         return means
 
     def by_group(self, weights: Array) -> Array:

@@ -2,25 +2,17 @@
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from hub.accounts.models import User
 from hub.community import services
 from hub.registry.cards import cards, lean
-from hub.registry.models import Module
-from hub.registry.services import RegistryError, find_module
+from hub.registry.views.module import visible_module
 
 PAGE_SIZE = 24
 PEOPLE = 100
-
-
-def _module(request: HttpRequest, owner: str, name: str) -> Module:
-    try:
-        return find_module(f"{owner}/{name}", request.user)
-    except RegistryError as error:
-        raise Http404(error.detail) from error
 
 
 @require_POST
@@ -28,7 +20,7 @@ def _module(request: HttpRequest, owner: str, name: str) -> Module:
 def like(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """`like=1` or `like=0`, so that a form sent twice says the same twice."""
     assert isinstance(request.user, User)
-    module = _module(request, owner, name)
+    module = visible_module(request, owner, name)
     change = services.unlike if request.POST.get("like") == "0" else services.like
     change(user=request.user, module=module)
     if request.headers.get("HX-Request") == "true":
@@ -39,7 +31,7 @@ def like(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 
 @require_safe
 def likers(request: HttpRequest, owner: str, name: str) -> HttpResponse:
-    module = _module(request, owner, name)
+    module = visible_module(request, owner, name)
     page = Paginator(services.likers(module).select_related("namespace"), PEOPLE).get_page(
         request.GET.get("page")
     )

@@ -113,14 +113,14 @@ def likers(request: HttpRequest, kind: str, owner: str, name: str) -> JsonRespon
     repo = find_repo(request, kind, f"{owner}/{name}")
     if not isinstance(repo, ModuleRepo):
         return JsonResponse([], safe=False)
-    start, size = number(request, "cursor", 0, FAR), number(request, "limit", PAGE, MOST) or PAGE
-    people = [
-        _person(request, username)
-        for username in services.likers(repo.module).values_list("username", flat=True)[
-            start : start + size + 1
-        ]
-    ]
-    return page(request, people, start, size)
+    start, size = _part(request)
+    names = services.likers(repo.module).values_list("username", flat=True)[start : start + size + 1]
+    return page(request, [_person(request, name) for name in names], start, size)
+
+
+def _part(request: HttpRequest) -> tuple[int, int]:
+    """Where the page asked for begins, and its length."""
+    return number(request, "cursor", 0, FAR), number(request, "limit", PAGE, MOST) or PAGE
 
 
 def _person(request: HttpRequest, username: str) -> dict[str, Any]:
@@ -137,11 +137,12 @@ def likes(request: HttpRequest, name: str) -> JsonResponse:
     rows = services.liked_modules(person, request.user).values_list(
         "namespace__name", "name", "liked_by__created_at"
     )
+    start, size = _part(request)
     items = [
         {"createdAt": date(moment), "repo": {"name": f"{owner}/{module}", "type": "model"}}
-        for owner, module, moment in rows[:MOST]
+        for owner, module, moment in rows[start : start + size + 1]
     ]
-    return JsonResponse(items, safe=False)
+    return page(request, items, start, size)
 
 
 @endpoint("POST", "DELETE")

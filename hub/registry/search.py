@@ -194,9 +194,8 @@ class Finder:
 
     def _alike(self) -> list[int]:
         """The modules with a word like each of the words: typos are forgiven."""
-        with (
-            connection.cursor() as cursor
-        ):  # the operator that has an index takes its threshold from the session
+        # The operator that has an index takes its threshold from the session.
+        with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('pg_trgm.word_similarity_threshold', %s, false)", [str(TYPO_SIMILARITY)]
             )

@@ -37,15 +37,20 @@ def visible_module(request: HttpRequest, owner: str, name: str, *, drafts: bool 
         raise Http404(error.detail) from error
 
 
+def visible_revision(module: Module, ref: str) -> Revision:
+    """The revision that a branch, tag, number or commit names, or 404."""
+    try:
+        return find_revision(module, ref)
+    except RegistryError as error:
+        raise Http404(error.detail) from error
+
+
 @require_safe
 def module_page(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     module = visible_module(request, owner, name, drafts=True)
     if (module.namespace.name, module.name) != (owner, name):
         return redirect(module)  # other capitals
-    try:
-        revision = find_revision(module, request.GET.get("revision", "main"))
-    except RegistryError as error:
-        raise Http404(error.detail) from error
+    revision = visible_revision(module, request.GET.get("revision", "main"))
     site = f"{request.scheme}://{request.get_host()}"
     if module.is_draft:
         files = revision.files.select_related("blob")

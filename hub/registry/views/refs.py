@@ -9,8 +9,7 @@ from django.views.decorators.http import require_POST
 from hub.accounts.models import User
 from hub.registry.models import Module, Ref
 from hub.registry.services import Changes, PublishError, RegistryError, commit_changes, create_ref, delete_ref
-from hub.registry.views.module import visible_module
-from hub.registry.views.versions import revision_of
+from hub.registry.views.module import visible_module, visible_revision
 
 
 def _own(request: HttpRequest, owner: str, name: str) -> tuple[Module, User]:
@@ -59,8 +58,8 @@ def delete(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 def bring_back(request: HttpRequest, owner: str, name: str, rev: str) -> HttpResponse:
     """The files of an old revision as the newest commit of main."""
     module, user = _own(request, owner, name)
-    revision = revision_of(module, rev)
-    now = {file.path for file in revision_of(module, "main").files.all()}
+    revision = visible_revision(module, rev)
+    now = {file.path for file in visible_revision(module, "main").files.all()}
     then = {file.path: file.blob for file in revision.files.select_related("blob")}
     try:
         made = commit_changes(

@@ -11,8 +11,8 @@ from hub.registry.services import RegistryError, find_file, split_ref
 from hub.registry.services.contents import IMAGES, is_text, tensors_of, text_of
 from hub.registry.services.history import last_changes
 from hub.registry.storage import FileCorrupt
-from hub.registry.views.module import visible_module
-from hub.registry.views.versions import revision_of, shared
+from hub.registry.views.module import visible_module, visible_revision
+from hub.registry.views.versions import shared
 
 MOST_LINES = 5000
 MOST_TENSORS = 2000
@@ -34,7 +34,7 @@ def tree(request: HttpRequest, owner: str, name: str, rest: str) -> HttpResponse
     module = visible_module(request, owner, name, drafts=True)
     ref, folder = split_ref(module, rest)
     folder = folder.rstrip("/")
-    revision = revision_of(module, ref)
+    revision = visible_revision(module, ref)
     files = list(revision.files.select_related("blob"))
     if any(file.path == folder for file in files):
         return redirect("module-blob", owner=module.namespace.name, name=module.name, rest=f"{ref}/{folder}")
@@ -51,7 +51,7 @@ def tree(request: HttpRequest, owner: str, name: str, rest: str) -> HttpResponse
 def blob(request: HttpRequest, owner: str, name: str, rest: str) -> HttpResponse:
     module = visible_module(request, owner, name, drafts=True)
     ref, path = split_ref(module, rest)
-    revision = revision_of(module, ref)
+    revision = visible_revision(module, ref)
     try:
         file = find_file(revision, path)
     except RegistryError as error:

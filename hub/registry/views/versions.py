@@ -6,20 +6,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from hub.registry.models import Module, Ref, Revision
-from hub.registry.services import RegistryError, find_revision, split_ref
+from hub.registry.models import Module, Ref
+from hub.registry.services import split_ref
 from hub.registry.services.diff import compare
 from hub.registry.services.history import history
-from hub.registry.views.module import visible_module
+from hub.registry.views.module import visible_module, visible_revision
 
 PAGE = 30
-
-
-def revision_of(module: Module, ref: str) -> Revision:
-    try:
-        return find_revision(module, ref)
-    except RegistryError as error:
-        raise Http404(error.detail) from error
 
 
 def named(module: Module) -> list[Ref]:
@@ -54,7 +47,7 @@ def commits(request: HttpRequest, owner: str, name: str, rest: str) -> HttpRespo
         raise Http404("Commits are listed for a revision, not for a file.")
     text = request.GET.get("from", "0")
     start = int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 0
-    rows = history(revision_of(module, ref), start, PAGE + 1)
+    rows = history(visible_revision(module, ref), start, PAGE + 1)
     context = shared(request, module, "versions", ref)
     labels: dict[int, list[Ref]] = {}
     for label in context["refs"]:
@@ -70,7 +63,7 @@ def commits(request: HttpRequest, owner: str, name: str, rest: str) -> HttpRespo
 @require_safe
 def commit(request: HttpRequest, owner: str, name: str, rev: str) -> HttpResponse:
     module = visible_module(request, owner, name, drafts=True)
-    revision = revision_of(module, rev)
+    revision = visible_revision(module, rev)
     context = shared(request, module, "versions", revision.commit)
     context |= {
         "revision": revision,
@@ -91,7 +84,7 @@ def compared(request: HttpRequest, owner: str, name: str, rest: str = "") -> Htt
     before, dots, after = rest.partition("...")
     if not dots:
         raise Http404("Two revisions are compared as a...b.")
-    old, new = revision_of(module, before), revision_of(module, after)
+    old, new = visible_revision(module, before), visible_revision(module, after)
     context = shared(request, module, "versions", after)
     context |= {
         "before": old,
