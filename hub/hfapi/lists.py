@@ -68,8 +68,11 @@ def models(request: HttpRequest) -> JsonResponse:
     query = request.GET
     text = query.get("search", "").replace("\0", " ").strip()[:200]
     author = query.get("author", "").replace("\0", "")[:96]
-    found = finder.Finder(finder.Search(text, {}, "relevance" if text else "newest", author), request.user)
-    rows = _ordered(_filtered(found.rows(), request), query.get("sort", ""), query.get("direction", ""))
+    column = ORDER.get(query.get("sort", "").replace("_", "").lower())
+    order = "relevance" if text and column is None else "newest"
+    search = finder.Search(text, {}, order, author)
+    found = finder.Finder(search, request.user, within=lambda rows: _filtered(rows, request))
+    rows = _ordered(found.rows(), column, query.get("direction", ""))
     values = [
         dict(zip(COLUMNS, row, strict=True))
         for row in rows.values_list(*COLUMNS.values())[start : start + size + 1]
@@ -93,8 +96,7 @@ def tags_by_type(request: HttpRequest) -> JsonResponse:
     return JsonResponse({})
 
 
-def _ordered(rows: ModuleQuerySet, sort: str, direction: str) -> ModuleQuerySet:
-    column = ORDER.get(sort.replace("_", "").lower())
+def _ordered(rows: ModuleQuerySet, column: str | None, direction: str) -> ModuleQuerySet:
     if column is None:
         return rows
     return rows.order_by(column, "pk") if direction == "1" else rows.order_by(f"-{column}", "-pk")

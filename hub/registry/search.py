@@ -1,7 +1,7 @@
 """Finding modules: words, typos, facets with counts, order. A page of the list costs a fixed number of queries."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,11 +93,20 @@ def read_search(query: QueryDict) -> Search:
 
 
 class Finder:
-    """One search by one user. Whether typos have to be forgiven is found out once."""
+    """One search by one user. Whether typos have to be forgiven is found out once.
 
-    def __init__(self, search: Search, user: Any) -> None:
+    within: narrows the modules further. A filter put on rows() instead would come after the best matches were taken.
+    """
+
+    def __init__(
+        self,
+        search: Search,
+        user: Any,
+        within: Callable[[ModuleQuerySet], ModuleQuerySet] = lambda rows: rows,
+    ) -> None:
         self.search = search
         self.user = user
+        self.within = within
         self.words = list(dict.fromkeys(re.findall(r"[^\W_]+", plain(search.text))))[:MAX_WORDS]
         self.query = SearchQuery(
             " & ".join(f"{word}:*" for word in self.words), config=CONFIG, search_type="raw"
@@ -169,7 +178,7 @@ class Finder:
 
     def _matching(self, but: str = "") -> ModuleQuerySet:
         """The visible modules that fit all that is chosen, except in the facet `but`."""
-        rows = self._visible()
+        rows = self.within(self._visible())
         for key, values in self.search.chosen.items():
             column = FACETS[key][1]
             if key in LISTS and key != but:

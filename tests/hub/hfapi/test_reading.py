@@ -123,3 +123,22 @@ def test_pages_that_the_clients_print(client, module):
         answer = client.get(f"/alice/opposites/{path}")
         assert answer.status_code == 200
         assert "opposites" in answer.content.decode()
+
+
+def test_filters_and_orders_look_beyond_the_best_matches(client, alice, base_model, publish, monkeypatch):
+    """The least used of the modules found are still found by their licence, and by their age."""
+    from hub.registry import search
+    from hub.registry.models import Module
+
+    monkeypatch.setattr(search, "RANKED", 2)
+    for number in range(4):
+        publish(alice, f"word-{number}")
+        licence = "apache-2.0" if number == 0 else "mit"
+        Module.objects.filter(name=f"word-{number}").update(downloads=number, license=licence)
+
+    def names(query):
+        return [row["id"] for row in client.get(f"/api/models?search=word&{query}").json()]
+
+    assert names("filter=license:apache-2.0") == ["alice/word-0"]
+    assert names("sort=createdAt&direction=1") == [f"alice/word-{n}" for n in range(4)]
+    assert sorted(names("")) == ["alice/word-2", "alice/word-3"]
